@@ -1,0 +1,37 @@
+# Everything a newcomer needs: a machine with Python 3.11 and make.
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo up test lint lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)  ## import a simulated month (or DATA=folder), run everything, sum up
+	@$(BIN)/ticketintel demo $(if $(DATA),--data "$(DATA)")
+
+up: $(STAMP)  ## the Dagster UI and its schedules, until Ctrl-C
+	@$(BIN)/ticketintel up
+
+test: $(STAMP)  ## the whole suite
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --output-file requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; install Python 3.11 or set PYTHON="; exit 2; }
+	@echo "installing into $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+clean:  ## forget the installation; data stays
+	rm -rf $(VENV)

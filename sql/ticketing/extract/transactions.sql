@@ -1,0 +1,96 @@
+-- One row per ticket transaction of the days at hand.
+-- key: transaction_id
+-- reads: sales and moves (decoded, these days), ticket_of_token, order_of_transaction, next_sales
+--
+-- A sale is a transaction. A movement is one too unless the same token was sold in the same chain transaction: then the movement
+-- is how that sale was delivered, over however many hands.
+WITH sold AS (
+    SELECT
+        sales.transaction_hash,
+        sales.log_index,
+        row_number() OVER (
+            PARTITION BY sales.transaction_hash, sales.log_index, sales.source_file, sales.source_row ORDER BY sales.token_id
+        ) - 1 AS place,
+        sales.block_timestamp AS occurred_at,
+        sales.block_number,
+        CASE WHEN sales.seller_address = '0x0000000000000000000000000000000000000000' THEN 'primary_sale' ELSE 'resale' END AS kind,
+        sales.marketplace,
+        sales.contract_address,
+        sales.token_id,
+        sales.quantity,
+        nullif(sales.seller_address, '0x0000000000000000000000000000000000000000') AS seller_address,
+        coalesce(
+            nullif(sales.buyer_address, '0x0000000000000000000000000000000000000000'), next_sales.next_seller
+        ) AS buyer_address,
+        CASE
+            WHEN sales.buyer_address <> '0x0000000000000000000000000000000000000000' THEN 'recorded'
+            WHEN next_sales.next_seller IS NOT NULL THEN 'repaired'
+            ELSE 'unknown'
+        END AS buyer_source,
+        sales.price_wei,
+        sales.source_file,
+        sales.source_row,
+        sales.landing_order
+    FROM sales
+    LEFT JOIN next_sales USING (transaction_hash, log_index, token_id)
+),
+
+unsold AS (
+    SELECT
+        moves.transaction_hash,
+        moves.log_index,
+        moves.batch_index AS place,
+        moves.block_timestamp AS occurred_at,
+        moves.block_number,
+        CASE
+            WHEN moves.from_address = '0x0000000000000000000000000000000000000000' THEN 'issue'
+            WHEN moves.to_address = '0x0000000000000000000000000000000000000000' THEN 'burn'
+            ELSE 'gift'
+        END AS kind,
+        NULL::VARCHAR AS marketplace,
+        moves.contract_address,
+        moves.token_id,
+        moves.quantity,
+        nullif(moves.from_address, '0x0000000000000000000000000000000000000000') AS seller_address,
+        nullif(moves.to_address, '0x0000000000000000000000000000000000000000') AS buyer_address,
+        'recorded' AS buyer_source,
+        NULL::VARCHAR AS price_wei,
+        moves.source_file,
+        moves.source_row,
+        moves.landing_order
+    FROM moves
+    ANTI JOIN sales USING (transaction_hash, contract_address, token_id)
+),
+
+together AS (
+    SELECT * FROM sold
+    UNION ALL BY NAME
+    SELECT * FROM unsold
+)
+
+SELECT
+    concat_ws(':', together.transaction_hash, together.log_index, together.place) AS transaction_id,
+    together.occurred_at,
+    together.kind,
+    together.marketplace,
+    together.contract_address,
+    together.token_id,
+    together.quantity,
+    coalesce(ticket_of_token.event_id, order_of_transaction.event_id) AS event_id,
+    ticket_of_token.ticket_id,
+    together.seller_address,
+    together.buyer_address,
+    together.buyer_source,
+    together.price_wei,
+    CASE WHEN together.marketplace = 'platform' THEN order_of_transaction.price_usd END AS price_usd,
+    order_of_transaction.order_id,
+    order_of_transaction.user_id,
+    together.block_number,
+    together.log_index,
+    together.transaction_hash,
+    together.source_file,
+    together.source_row,
+    together.landing_order
+FROM together
+LEFT JOIN ticket_of_token USING (contract_address, token_id)
+LEFT JOIN order_of_transaction USING (transaction_hash);

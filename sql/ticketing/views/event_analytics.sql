@@ -1,0 +1,99 @@
+-- One row per event: how it sells, resells and fills. Transactions whose event is unknown (no platform tables) are gathered under
+-- the contract of their collection, with everything that needs the platform null.
+-- key: event_key
+-- reads: transactions, events, check_ins
+-- column event_key: Event, or the contract of the collection where the event is unknown.
+-- column event_id: Event; null where it is unknown.
+-- column event_name: Name for people; null where the event is unknown.
+-- column category: Category of the event; null where it is unknown.
+-- column starts_at: When doors open, UTC; null where the event is unknown.
+-- column capacity: Tickets that can be sold; null where the event is unknown.
+-- column tickets_sold: Tickets sold in primary sales.
+-- column sell_through: tickets_sold / capacity, 0 to 1; null where the capacity is unknown.
+-- column resale_count: Resales so far.
+-- column floor_price_eth: Lowest price of a sale in the seven days before the event's newest sale, ETH.
+-- column median_hours_to_resale: Median of the hours between getting a ticket and reselling it; null without such resales.
+-- column check_in_rate: Share of the sold tickets that were admitted, 0 to 1; null before the doors open or without check-ins.
+-- column primary_revenue_eth: Sum of primary sale prices, ETH.
+-- column resale_volume_eth: Sum of resale prices, ETH.
+-- column last_transaction_at: Newest transaction, UTC.
+WITH transactions AS (
+    SELECT
+        coalesce(event_id, contract_address, 'unknown') AS event_key,
+        event_id,
+        kind,
+        price_wei / 1e18::numeric AS price_eth,
+        seller_address,
+        occurred_at,
+        lag(occurred_at) OVER token AS previous_at,
+        lag(buyer_address) OVER token AS previous_buyer
+    FROM ticketing.transactions
+    WINDOW token AS (PARTITION BY contract_address, token_id ORDER BY occurred_at, block_number, log_index)
+),
+
+sales AS (
+    SELECT
+        *,
+        max(occurred_at) OVER (PARTITION BY event_key) AS newest_sale_at
+    FROM transactions
+    WHERE kind IN ('primary_sale', 'resale')
+),
+
+sold AS (
+    SELECT
+        event_key,
+        count(*) FILTER (WHERE kind = 'primary_sale') AS tickets_sold,
+        count(*) FILTER (WHERE kind = 'resale') AS resale_count,
+        min(price_eth) FILTER (WHERE occurred_at > newest_sale_at - interval '7 days') AS floor_price_eth,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM occurred_at - previous_at) / 3600.0)
+            FILTER (WHERE kind = 'resale' AND seller_address = previous_buyer) AS median_hours_to_resale,
+        sum(price_eth) FILTER (WHERE kind = 'primary_sale') AS primary_revenue_eth,
+        sum(price_eth) FILTER (WHERE kind = 'resale') AS resale_volume_eth
+    FROM sales
+    GROUP BY event_key
+),
+
+seen AS (
+    SELECT
+        event_key,
+        max(event_id) AS event_id,
+        max(occurred_at) AS last_transaction_at
+    FROM transactions
+    GROUP BY event_key
+),
+
+admitted AS (
+    SELECT
+        event_id,
+        count(*) AS check_ins
+    FROM ticketing.check_ins
+    GROUP BY event_id
+),
+
+keys AS (
+    SELECT event_key FROM seen
+    UNION
+    SELECT event_id FROM ticketing.events
+)
+
+SELECT
+    keys.event_key,
+    coalesce(seen.event_id, events.event_id) AS event_id,
+    events.name AS event_name,
+    events.category,
+    events.starts_at,
+    events.capacity,
+    coalesce(sold.tickets_sold, 0) AS tickets_sold,
+    coalesce(sold.tickets_sold, 0)::double precision / events.capacity AS sell_through,
+    coalesce(sold.resale_count, 0) AS resale_count,
+    sold.floor_price_eth::numeric(38, 18) AS floor_price_eth,
+    sold.median_hours_to_resale,
+    admitted.check_ins::double precision / nullif(sold.tickets_sold, 0) AS check_in_rate,
+    sold.primary_revenue_eth::numeric(38, 18) AS primary_revenue_eth,
+    sold.resale_volume_eth::numeric(38, 18) AS resale_volume_eth,
+    seen.last_transaction_at
+FROM keys
+LEFT JOIN ticketing.events AS events ON events.event_id = keys.event_key
+LEFT JOIN seen ON seen.event_key = keys.event_key
+LEFT JOIN sold ON sold.event_key = keys.event_key
+LEFT JOIN admitted ON admitted.event_id = keys.event_key;

@@ -1,0 +1,1 @@
+"""TicketIntel: the nightly batch pipeline of an NFT ticketing platform."""

@@ -1,0 +1,301 @@
+"""`ticketintel`: the pipeline from a terminal. Parses, calls, prints; exit codes are those of `errors.py`."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from ticketintel_pipelines.errors import BadInputError, TicketIntelError, UnavailableError
+from ticketintel_pipelines.progress import Console
+from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
+
+DEMO_DAYS = 30
+DEMO_DAILY_EVENTS = 10_000
+DEMO_SEED = 7
+WEB_ADDRESS = "127.0.0.1"
+WEB_PORT = 3000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except TicketIntelError as error:
+        print(f"ticketintel: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.errno != 28:
+            raise
+        full = UnavailableError(f"the disk is full ({error.filename or 'while writing'}); free some space and run again")
+        print(f"ticketintel: {full}", file=sys.stderr)
+        return full.exit_code
+    except KeyboardInterrupt:
+        print("ticketintel: stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ticketintel",
+        description="Nightly batch pipeline of an NFT ticketing platform.",
+        epilog="environment:\n" + "\n".join(f"  {v.name}: {v.description} [{v.default or 'unset'}]" for v in VARIABLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int | None], words: str, example: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    demo = command(
+        "demo",
+        _demo,
+        "import a simulated month, or a folder, run everything and sum up",
+        "ticketintel demo --data data/cryptopunks",
+    )
+    demo.add_argument("--data", type=Path, help="folder of raw files to use instead of a simulated month")
+
+    up = command("up", _up, "serve the Dagster UI and run its schedules until Ctrl-C", "ticketintel up --port 3000")
+    up.add_argument("--port", type=int, default=WEB_PORT)
+
+    simulate = command(
+        "simulate",
+        _simulate,
+        "write a simulated world as raw files",
+        "ticketintel simulate --domain ticketing --days 30 --daily-events 50000 --seed 1 --out world",
+    )
+    _domain_option(simulate)
+    simulate.add_argument("--days", type=int, default=30)
+    simulate.add_argument("--daily-events", type=int, default=50_000, help="raw records a day, blocks not counted")
+    simulate.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes")
+    simulate.add_argument("--start", type=date.fromisoformat, default=date(2026, 1, 1), help="first day")
+    simulate.add_argument("--out", type=Path, required=True, help="a new or empty folder")
+
+    take = command("import", _import, "take in a folder of raw files", "ticketintel import --domain ticketing world")
+    _domain_option(take)
+    take.add_argument("folder", type=Path)
+
+    run = command(
+        "run", _run, "work out and publish the days that have new input", "ticketintel run --from 2026-01-01 --to 2026-01-31"
+    )
+    _domain_option(run)
+    run.add_argument("--from", dest="first", metavar="DAY", help="first day to work out, whether it has new input or not")
+    run.add_argument("--to", dest="last", metavar="DAY", help="last day")
+    run.add_argument("--replay", action="store_true", help="also the days with rows in quarantine")
+    run.add_argument("--verbose", action="store_true", help="a line for every step")
+
+    status = command("status", _status, "show what is published and what is in quarantine", "ticketintel status --views")
+    _domain_option(status)
+    status.add_argument("--views", action="store_true", help="also the first lines of each view")
+
+    psql = command(
+        "psql",
+        _psql,
+        "open the warehouse with psql, as the analyst",
+        "ticketintel psql -- -Atc 'select count(*) from ticketing.event_analytics'",
+    )
+    psql.add_argument("--as", dest="role", choices=("analyst", "owner"), default="analyst")
+    psql.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENT", help="passed on to psql")
+    return parser
+
+
+def _domain_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--domain", default="ticketing", choices=("ticketing",))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """Everything once, in a home of its own when a folder is named."""
+    started = time.monotonic()
+    if options.data is not None:
+        if not options.data.is_dir():
+            raise BadInputError(f"{options.data} is not a folder; DATA takes a folder of raw files")
+        home = Path(f"{os.environ.get(HOME.name) or HOME.default}-{options.data.resolve().name}")
+        os.environ[HOME.name] = str(home)
+    console = Console()
+    workspace, domain = _workspace(console)
+    console.say(f"home: {workspace.settings.home}")
+    with console.step("start Postgres"):
+        console.say(f"database: {workspace.server.name}")
+    folder = options.data or _demo_world(workspace.settings.home, console)
+    _take_in(workspace, domain, folder, console)
+    _work_out(workspace, domain, None, console)
+    from ticketintel_pipelines.summary import status
+
+    console.say("\n" + status(workspace, domain, views=True))
+    variable = f"{HOME.name}={shlex.quote(str(Path(os.environ[HOME.name])))} " if options.data is not None else ""
+    program = ".venv/bin/ticketintel"
+    console.say(
+        f"\ndone in {time.monotonic() - started:.0f} s. Next:\n"
+        f"  {variable}make up                  the Dagster UI on http://{WEB_ADDRESS}:{WEB_PORT}\n"
+        f"  {variable}{program} psql    the warehouse as the analyst"
+    )
+    return 0
+
+
+def _demo_world(home: Path, console: Console) -> Path:
+    """The simulated month, made once."""
+    from ticketintel_pipelines.ticketing.simulator import simulate
+
+    world = home / "worlds" / f"{DEMO_DAYS}-days-{DEMO_DAILY_EVENTS}-a-day-seed-{DEMO_SEED}"
+    if not world.exists():
+        unfinished = world.with_suffix(".unfinished")
+        with console.step(f"simulate {DEMO_DAYS} days of {DEMO_DAILY_EVENTS:,} events"):
+            _remove(unfinished)
+            simulate(unfinished, days=DEMO_DAYS, daily_events=DEMO_DAILY_EVENTS, seed=DEMO_SEED)
+        unfinished.rename(world)
+    return world
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.ticketing.simulator import simulate
+
+    for name, value in (("--days", options.days), ("--daily-events", options.daily_events)):
+        if value < 1:
+            raise BadInputError(f"{name} takes a number from 1 on, not {value}")
+    if options.out.exists() and any(options.out.iterdir()):
+        raise BadInputError(f"{options.out} is not empty; name a new folder")
+    console = Console()
+    with console.step("simulate"):
+        summary = simulate(
+            options.out,
+            days=options.days,
+            daily_events=options.daily_events,
+            seed=options.seed,
+            start=options.start,
+            progress=lambda message: None,
+        )
+    for table, rows in summary.rows.items():
+        console.say(f"  {table:<16} {rows:>12,}")
+    console.say(f"{sum(summary.rows.values()):,} rows in {options.out}; take them in with: ticketintel import {options.out}")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    console = Console()
+    workspace, domain = _workspace(console)
+    _take_in(workspace, domain, options.folder, console)
+    console.say("publish with: ticketintel run")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.nights import requested_days
+    from ticketintel_pipelines.summary import status
+
+    console = Console(verbose=options.verbose)
+    workspace, domain = _workspace(console)
+    days = requested_days(options.first, options.last)
+    _work_out(workspace, domain, days, console, replay=options.replay)
+    console.say("\n" + status(workspace, domain, views=False))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.summary import status
+
+    console = Console()
+    workspace, domain = _workspace(console)
+    console.say(status(workspace, domain, views=options.views))
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.nights import REPOSITORY, prepare_dagster_home
+
+    console = Console()
+    workspace, _ = _workspace(console)
+    environment = {
+        **os.environ,
+        HOME.name: str(workspace.settings.home),
+        "DAGSTER_HOME": str(prepare_dagster_home(workspace)),
+    }
+    command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    command += ["--host", WEB_ADDRESS, "--port", str(options.port)]
+    console.say(f"Dagster UI on http://{WEB_ADDRESS}:{options.port}, database {workspace.server.name}; Ctrl-C stops it all")
+    process = subprocess.Popen(command, cwd=workspace.settings.home, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # The terminal sent the signal to Dagster too; give it the time to stop its own processes.
+        process.wait(timeout=60)
+        return 0
+
+
+def _psql(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.warehouse.roles import ANALYST
+
+    workspace, _ = _workspace(Console())
+    server = workspace.server
+    environment = dict(os.environ)
+    url = server.warehouse
+    if options.role == "analyst":
+        if server.embedded:
+            url = url.set(username=ANALYST)
+        else:
+            environment["PGOPTIONS"] = f"-c role={ANALYST} -c statement_timeout=30s"
+    passed = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
+    command = [str(server.programs / "psql"), url.render_as_string(hide_password=False), *passed]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _workspace(console: Console):  # type: ignore[no-untyped-def]
+    from ticketintel_pipelines.catalog import DOMAINS
+    from ticketintel_pipelines.stages.workspace import Workspace
+
+    settings = read_settings()
+    os.environ[HOME.name] = str(settings.home)
+    return Workspace(DOMAINS, lambda: settings, console), DOMAINS[0]
+
+
+def _take_in(workspace, domain, folder: Path, console: Console) -> None:  # type: ignore[no-untyped-def]
+    from ticketintel_pipelines.intake.importer import import_folder
+
+    with console.step(f"import {folder}"), workspace.engine() as engine, workspace.catalog() as catalog:
+        report = import_folder(engine, domain, folder, workspace.lake(domain), catalog, workspace.settings.first_day)
+    console.say(
+        f"imported {report.rows:,} rows of {len(report.landed):,} files; {len(report.known):,} files were taken in before"
+    )
+    ignored = {(file.table, name) for file in report.landed for name in file.ignored_columns}
+    for table in sorted({table for table, _ in ignored}):
+        names = ", ".join(sorted(name for owner, name in ignored if owner == table))
+        console.say(f"  not part of the contract of {table} and left out: {names}")
+
+
+def _work_out(workspace, domain, days, console: Console, *, replay: bool = False) -> None:  # type: ignore[no-untyped-def]
+    from ticketintel_pipelines.nights import refuse_failures, run_etl, stale_ranges
+
+    ranges = [days] if days is not None else stale_ranges(workspace, domain, replay=replay)
+    if not ranges:
+        console.say("every day is up to date: nothing to work out")
+    nights = []
+    for wanted in ranges:
+        console.say(f"working out {wanted}")
+        with console.step(f"run {wanted}"):
+            nights.append(run_etl(workspace, domain, wanted, console))
+    refuse_failures(nights)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

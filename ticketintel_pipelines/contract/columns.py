@@ -1,0 +1,59 @@
+"""Columns and their types: one logical type says how a value is stored in DuckDB, in Parquet and in Postgres."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ColumnType(Enum):
+    """Logical types, each with its DuckDB type (also that of the lake's Parquet) and its Postgres type.
+
+    Addresses and hashes are lower-case hexadecimal text with `0x`. `UINT256` is decimal text in the lake, since neither
+    Parquet nor DuckDB has an exact 256-bit type, and `numeric(78,0)` in Postgres.
+    """
+
+    ADDRESS = ("address", "VARCHAR", "text")
+    HASH = ("hash", "VARCHAR", "text")
+    HEX = ("hex bytes", "VARCHAR", "text")
+    TEXT = ("text", "VARCHAR", "text")
+    INTEGER = ("integer", "BIGINT", "bigint")
+    UINT256 = ("unsigned 256-bit integer", "VARCHAR", "numeric(78,0)")
+    NUMBER = ("number", "DOUBLE", "double precision")
+    MONEY = ("money", "DECIMAL(18,2)", "numeric(18,2)")
+    BOOLEAN = ("boolean", "BOOLEAN", "boolean")
+    TIMESTAMP = ("timestamp", "TIMESTAMPTZ", "timestamp with time zone")
+
+    def __init__(self, label: str, duckdb: str, postgres: str) -> None:
+        self.label = label
+        self.duckdb = duckdb
+        self.postgres = postgres
+
+    @property
+    def is_hexadecimal(self) -> bool:
+        return self in (ColumnType.ADDRESS, ColumnType.HASH, ColumnType.HEX)
+
+
+class PersonalData(Enum):
+    """What a column says about a person: who may read it, and what an erasure must rewrite."""
+
+    DIRECT = "direct"
+    """Names the person or a device of theirs by itself (an e-mail address, an IP address)."""
+    LINK = "link"
+    """Joins a public or pseudonymous record to a person (the wallet of a user)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    `aliases` are the names under which other tools export the same column, tried in order when reading raw files.
+    `nulls` are texts that stand for "no value" in raw files, besides the empty one.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    unit: str | None = None
+    required: bool = True
+    personal: PersonalData | None = None
+    aliases: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = ()

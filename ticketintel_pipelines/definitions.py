@@ -1,0 +1,35 @@
+"""The whole pipeline on one page: what Dagster loads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ticketintel_pipelines.catalog import DOMAINS
+from ticketintel_pipelines.dagster_kit.partitions import daily_partitions
+from ticketintel_pipelines.jobs import etl_job, refresh_job
+from ticketintel_pipelines.schedules import daily_etl, view_refresh
+from ticketintel_pipelines.settings import Settings, read_settings
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.assets import RAW_INPUTS, ticketing_assets
+from ticketintel_pipelines.ticketing.tables import TICKETING
+
+
+def build_defs(overrides: Mapping[str, Any] | None = None, settings: Settings | None = None) -> dg.Definitions:
+    """A fresh `Definitions`; `overrides` replaces resources by name. Nothing is started or connected to."""
+    settings = settings or read_settings()
+    partitions = daily_partitions(settings.first_day)
+    etl, refresh = etl_job(TICKETING, partitions), refresh_job(TICKETING)
+    return dg.Definitions(
+        assets=ticketing_assets(partitions),
+        jobs=[etl, refresh],
+        schedules=[
+            daily_etl(TICKETING, etl, RAW_INPUTS, running=settings.schedules_on),
+            view_refresh(TICKETING, refresh, running=settings.schedules_on),
+        ],
+        resources={"workspace": Workspace(DOMAINS), **(overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,45 @@
+"""The jobs, selected by stage: what is added to a stage is part of its job."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ticketintel_pipelines.contract import Domain
+
+ETL_STAGES = ("extract", "validate", "view")
+
+
+def stages_of(domain: Domain, *stages: str) -> dg.AssetSelection:
+    """All assets of some stages of a domain."""
+    selection = dg.AssetSelection.tag("stage", stages[0])
+    for stage in stages[1:]:
+        selection = selection | dg.AssetSelection.tag("stage", stage)
+    return selection & dg.AssetSelection.groups(domain.name)
+
+
+def etl_job_name(domain: Domain) -> str:
+    return f"{domain.name}_etl"
+
+
+def refresh_job_name(domain: Domain) -> str:
+    return f"{domain.name}_refresh_views"
+
+
+def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> UnresolvedAssetJobDefinition:
+    """Extract, validate and publish some days, then refresh the views."""
+    return dg.define_asset_job(
+        etl_job_name(domain),
+        selection=stages_of(domain, *ETL_STAGES),
+        description=f"Extract, validate and publish days of {domain.name}, then refresh its views.",
+        partitions_def=partitions,
+        tags={"domain": domain.name},
+    )
+
+
+def refresh_job(domain: Domain) -> UnresolvedAssetJobDefinition:
+    """Refresh the views of a domain."""
+    return dg.define_asset_job(
+        refresh_job_name(domain),
+        selection=stages_of(domain, "view"),
+        description=f"Refresh the views of {domain.name} that read something new.",
+        tags={"domain": domain.name},
+    )

@@ -1,0 +1,144 @@
+"""Running the ETL from a terminal: which days, which assets, and what came of it."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from ticketintel_pipelines.catalog import asset_key
+from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.dagster_kit.partitions import range_tags
+from ticketintel_pipelines.definitions import build_defs
+from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
+from ticketintel_pipelines.jobs import etl_job_name
+from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
+from ticketintel_pipelines.progress import Progress
+from ticketintel_pipelines.stages.view import views_of
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSFERS
+
+REPOSITORY = Path(__file__).parents[1]
+LARGEST_GAP_DAYS = 31
+"""Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
+EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
+"""A backfill writes an event per asset and day: in batches, where Dagster knows how to."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One finished run."""
+
+    days: DayRange
+    run_id: str
+    succeeded: bool
+    failures: tuple[str, ...]
+
+
+def stale_ranges(workspace: Workspace, domain: Domain, *, replay: bool = False) -> list[DayRange]:
+    """The ranges of days that need a run; with `replay` also those with rows in quarantine."""
+    with workspace.catalog() as catalog:
+        days = set(catalog.stale_days(domain, RAW_INPUTS))
+        if replay:
+            days |= set(catalog.quarantined_days(domain.name))
+    return contiguous_ranges(days, largest_gap=LARGEST_GAP_DAYS)
+
+
+def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]:
+    """The assets that have something to do: those of tables that were ever handed in, what is made of them, and the views."""
+    with workspace.catalog() as catalog:
+        landed = catalog.landed_tables(domain.name)
+    keys = [asset_key(domain, "extract", table.name) for table in domain.raw_tables if table.name in landed]
+    if landed & {LOGS.name, SALES.name}:
+        keys += [asset_key(domain, "extract", table.name) for table in (TRANSFERS, MARKET_SALES)]
+    keys += [
+        asset_key(domain, "validate", table.name) for table in domain.validated_tables if landed & set(RAW_INPUTS[table.name])
+    ]
+    return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
+
+
+def run_etl(workspace: Workspace, domain: Domain, days: DayRange, progress: Progress) -> Night:
+    """Materialize the ETL of some days in this process, recorded in Dagster like any other run."""
+    workspace.progress = progress
+    definitions = build_defs({"workspace": workspace}, workspace.settings)
+    job = definitions.resolve_job_def(etl_job_name(domain))
+    with dagster_instance(workspace) as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(days),
+            asset_selection=assets_with_input(workspace, domain),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        failures = tuple(_failures(result))
+    return Night(days, result.run_id, result.success, failures)
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            said = failure.user_failure_data.description if failure.user_failure_data else None
+            yield said or f"{event.step_key}: {failure.error_display_string.strip()}"
+
+
+@contextmanager
+def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    """The deployment's own Dagster instance, with connections that are kept open."""
+    home = prepare_dagster_home(workspace)
+    os.environ.setdefault(EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        # By default the storage connects anew for every event, which takes longer than most steps.
+        instance.optimize_for_webserver(statement_timeout=600_000, pool_recycle=3600, max_overflow=5)
+        yield instance
+
+
+def prepare_dagster_home(workspace: Workspace) -> Path:
+    """The folder of Dagster's own files, with the committed configuration in it."""
+    _ = workspace.server
+    home = workspace.settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(REPOSITORY / "dagster.yaml", home / "dagster.yaml")
+    return home
+
+
+def refuse_failures(nights: Sequence[Night]) -> None:
+    """Raise what went wrong in any of the runs.
+
+    Raises:
+        PublishRefusedError: a run failed; names the first failure and where to look.
+    """
+    for night in nights:
+        if not night.succeeded:
+            reason = night.failures[0] if night.failures else "no step said why"
+            raise PublishRefusedError(
+                f"the run of {night.days} failed: {reason} (run {night.run_id[:8]}; see it with 'ticketintel up')"
+            )
+
+
+def requested_days(first: str | None, last: str | None) -> DayRange | None:
+    """The days that a person asked for, if any.
+
+    Raises:
+        BadInputError: one of them is not a day, or they are in the wrong order.
+    """
+    from datetime import date
+
+    if first is None and last is None:
+        return None
+    try:
+        start = date.fromisoformat(first or last or "")
+        end = date.fromisoformat(last or first or "")
+    except ValueError as error:
+        raise BadInputError(f"--from and --to take days as YYYY-MM-DD ({error})") from error
+    if end < start:
+        raise BadInputError(f"--to {end} lies before --from {start}")
+    return DayRange(start, end)
+
+
+__all__ = ["TICKETING", "Night", "refuse_failures", "requested_days", "run_etl", "stale_ranges"]

@@ -1,0 +1,70 @@
+"""When jobs start by themselves. Schedules wait in the UI unless TICKETINTEL_SCHEDULES=on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.dagster_kit.partitions import range_tags
+from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
+from ticketintel_pipelines.stages.view import outdated_views
+from ticketintel_pipelines.stages.workspace import Workspace
+
+DAILY_ETL_CRON = "0 2 * * *"
+REFRESH_CRON = "*/5 * * * *"
+
+
+def daily_etl(
+    domain: Domain, job: UnresolvedAssetJobDefinition, raw_inputs: Mapping[str, Sequence[str]], *, running: bool
+) -> dg.ScheduleDefinition:
+    """Every night at 02:00 UTC: yesterday, and every earlier day whose input is newer than what was made of it."""
+
+    @dg.schedule(
+        name=f"{domain.name}_daily_etl",
+        cron_schedule=DAILY_ETL_CRON,
+        execution_timezone="UTC",
+        job=job,
+        description="Yesterday, and every earlier day with late data or an unfinished night.",
+        default_status=_status(running),
+    )
+    def nightly(context: dg.ScheduleEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.RunRequest]:
+        yesterday = (context.scheduled_execution_time - timedelta(days=1)).date()
+        with workspace.catalog() as catalog:
+            stale = [day for day in catalog.stale_days(domain, raw_inputs) if day < yesterday]
+        for days in contiguous_ranges([*stale, yesterday]):
+            yield run_request(days, f"{domain.name} {days} {context.scheduled_execution_time.isoformat()}")
+
+    return nightly
+
+
+def run_request(days: DayRange, run_key: str | None = None) -> dg.RunRequest:
+    """One run over a range of days."""
+    if days.first == days.last:
+        return dg.RunRequest(run_key=run_key, partition_key=days.first.isoformat())
+    return dg.RunRequest(run_key=run_key, tags=range_tags(days))
+
+
+def view_refresh(domain: Domain, job: UnresolvedAssetJobDefinition, *, running: bool) -> dg.ScheduleDefinition:
+    """Every five minutes, unless nothing that the views read has changed."""
+
+    @dg.schedule(
+        name=f"{domain.name}_view_refresh",
+        cron_schedule=REFRESH_CRON,
+        execution_timezone="UTC",
+        job=job,
+        description="Refreshes the views that read something new; skips when nothing changed.",
+        default_status=_status(running),
+    )
+    def refresh(workspace: dg.ResourceParam[Workspace]) -> dg.RunRequest | dg.SkipReason:
+        outdated = outdated_views(workspace, domain)
+        if not outdated:
+            return dg.SkipReason("no view reads anything that changed since its last refresh")
+        return dg.RunRequest(tags={"outdated_views": ",".join(view.name for view in outdated)})
+
+    return refresh
+
+
+def _status(running: bool) -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED

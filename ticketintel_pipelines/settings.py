@@ -1,0 +1,89 @@
+"""Every environment variable the pipeline reads, typed and described. Reading them is all that happens here: no I/O."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ticketintel_pipelines.errors import BadInputError
+
+FIRST_DAY = date(2017, 1, 1)
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    default: str
+    description: str
+
+
+HOME = Variable("TICKETINTEL_HOME", ".ticketintel", "Folder of the embedded Postgres, the lake and Dagster's own files.")
+DATABASE_URL = Variable(
+    "TICKETINTEL_DATABASE_URL",
+    "",
+    "A PostgreSQL (15 or later) to use instead of the embedded one, as postgresql://user:password@host:port/database. "
+    "Its user must be allowed to create databases and roles.",
+)
+DAGSTER_DATABASE = Variable("TICKETINTEL_DAGSTER_DATABASE", "dagster", "Database on the same server for Dagster's records.")
+FIRST_PARTITION = Variable(
+    "TICKETINTEL_FIRST_DAY", FIRST_DAY.isoformat(), "First daily partition; data of earlier days is refused."
+)
+SCHEDULES = Variable("TICKETINTEL_SCHEDULES", "off", "on: schedules start running with the daemon; off: they wait in the UI.")
+MEMORY_LIMIT = Variable("TICKETINTEL_MEMORY_LIMIT", "4GB", "Memory DuckDB may use before it spills to disk.")
+CHUNK_ROWS = Variable("TICKETINTEL_CHUNK_ROWS", "1000000", "Rows of one table validated and published at once.")
+
+VARIABLES = (HOME, DATABASE_URL, DAGSTER_DATABASE, FIRST_PARTITION, SCHEDULES, MEMORY_LIMIT, CHUNK_ROWS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    home: Path
+    database_url: str | None
+    dagster_database: str
+    first_day: date
+    schedules_on: bool
+    memory_limit: str
+    chunk_rows: int
+
+    @property
+    def lake_root(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def postgres_data(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        BadInputError: a variable has a value that cannot be read, named with what it takes.
+    """
+    environment = os.environ if environment is None else environment
+
+    def value(variable: Variable) -> str:
+        return environment.get(variable.name) or variable.default
+
+    try:
+        first_day = date.fromisoformat(value(FIRST_PARTITION))
+    except ValueError as error:
+        raise BadInputError(f"{FIRST_PARTITION.name}={value(FIRST_PARTITION)!r} is not a day; write YYYY-MM-DD") from error
+    if value(SCHEDULES) not in ("on", "off"):
+        raise BadInputError(f"{SCHEDULES.name}={value(SCHEDULES)!r} is neither 'on' nor 'off'")
+    if not value(CHUNK_ROWS).isdecimal() or int(value(CHUNK_ROWS)) < 1:
+        raise BadInputError(f"{CHUNK_ROWS.name}={value(CHUNK_ROWS)!r} is not a positive number of rows")
+    return Settings(
+        home=Path(value(HOME)).expanduser().absolute(),
+        database_url=value(DATABASE_URL) or None,
+        dagster_database=value(DAGSTER_DATABASE),
+        first_day=first_day,
+        schedules_on=value(SCHEDULES) == "on",
+        memory_limit=value(MEMORY_LIMIT),
+        chunk_rows=int(value(CHUNK_ROWS)),
+    )

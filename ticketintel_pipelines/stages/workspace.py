@@ -1,0 +1,50 @@
+"""What a step works with: settings, the server, the lake, and sessions that are opened when they are needed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import duckdb
+
+from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.lake.engine import open_engine
+from ticketintel_pipelines.lake.layout import Lake
+from ticketintel_pipelines.progress import Progress, Silence
+from ticketintel_pipelines.settings import Settings, read_settings
+from ticketintel_pipelines.warehouse.catalog import Catalog
+from ticketintel_pipelines.warehouse.prepare import prepare_warehouse
+from ticketintel_pipelines.warehouse.server import Server, connect, start_server
+
+
+@dataclass
+class Workspace:
+    """One deployment as seen from one process. Making one does nothing; the first use starts and prepares the server."""
+
+    domains: Sequence[Domain]
+    read: Callable[[], Settings] = read_settings
+    progress: Progress = field(default_factory=Silence)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.read()
+
+    @cached_property
+    def server(self) -> Server:
+        server = start_server(self.settings)
+        prepare_warehouse(server, self.domains)
+        return server
+
+    def lake(self, domain: Domain) -> Lake:
+        return Lake(self.settings.lake_root, domain.name)
+
+    @contextmanager
+    def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_engine(self.settings.lake_root / ".scratch", self.settings.memory_limit) as engine:
+            yield engine
+
+    @contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """The catalogue on a session of its own, closed afterwards."""
+        with connect(self.server.dsn) as connection:
+            yield Catalog(connection, self.settings.lake_root)

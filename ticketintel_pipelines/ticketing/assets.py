@@ -1,0 +1,106 @@
+"""The ticketing assets: raw tables, decoded logs, validated tables, views. Each is thin; the work is in the plain functions."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
+from ticketintel_pipelines.dagster_kit.extract import raw_asset
+from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table
+from ticketintel_pipelines.dagster_kit.partitions import wanted_days
+from ticketintel_pipelines.dagster_kit.validate import validated_asset
+from ticketintel_pipelines.dagster_kit.view import view_asset
+from ticketintel_pipelines.stages.validate import Source, landed_rows
+from ticketintel_pipelines.stages.view import views_of
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.decoding import decode_days
+from ticketintel_pipelines.ticketing.ledger import composed_transactions
+from ticketintel_pipelines.ticketing.ownership import owned_transfers
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
+
+RAW_INPUTS: dict[str, tuple[str, ...]] = {
+    **{table.name: (table.name,) for table in TICKETING.validated_tables},
+    LOGS.name: (LOGS.name,),
+    TRANSFERS.name: (LOGS.name,),
+    TRANSACTIONS.name: (LOGS.name, SALES.name, "tickets", "orders"),
+}
+"""Raw tables that each validated table is worked out from, on the same day."""
+
+SOURCES = {
+    TRANSFERS.name: Source(owned_transfers, sized_by=TRANSFERS.name),
+    TRANSACTIONS.name: Source(composed_transactions, sized_by=MARKET_SALES.name),
+}
+
+UPSTREAM = {
+    TRANSFERS.name: [asset_key(TICKETING, "extract", TRANSFERS.name)],
+    TRANSACTIONS.name: [
+        asset_key(TICKETING, "extract", MARKET_SALES.name),
+        asset_key(TICKETING, "validate", TRANSFERS.name),
+        asset_key(TICKETING, "validate", "tickets"),
+        asset_key(TICKETING, "validate", "orders"),
+    ],
+}
+
+
+def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Token movements and sales, decoded from logs and sales lists into the lake."""
+    keys = {table.name: asset_key(TICKETING, "extract", table.name) for table in (TRANSFERS, MARKET_SALES)}
+
+    @dg.multi_asset(
+        name="decoded_logs",
+        specs=[
+            dg.AssetSpec(
+                keys[table.name],
+                deps=[asset_key(TICKETING, "extract", LOGS.name), asset_key(TICKETING, "extract", SALES.name)],
+                description=f"{table.description} In the lake, not yet validated.",
+                group_name=TICKETING.name,
+                owners=OWNERS["extract"],
+                tags=stage_tags("extract"),
+                kinds={"parquet", "python"},
+                metadata={"dagster/column_schema": column_schema(table)},
+            )
+            for table in (TRANSFERS, MARKET_SALES)
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def decoded_logs(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult]:
+        with workspace.progress.step("decode logs"):
+            report = decode_days(workspace, wanted_days(context), run_id=context.run_id, progress=context.log.info)
+        unknown = sorted(report.unknown_by_topic.items(), key=lambda pair: -pair[1])
+        logs = {
+            "logs": report.logs,
+            "logs_decoded": report.decoded,
+            "logs_of_unknown_events": report.unknown,
+            "logs_quarantined": report.undecodable,
+            "unknown_events": dg.MetadataValue.md(markdown_table(("topic", "logs"), unknown[:20])),
+        }
+        yield dg.MaterializeResult(
+            asset_key=keys[TRANSFERS.name],
+            metadata={"dagster/row_count": report.transfers, "fungible_transfers_left_out": report.fungible, **logs},
+        )
+        yield dg.MaterializeResult(
+            asset_key=keys[MARKET_SALES.name],
+            metadata={"dagster/row_count": report.sales, "listed_sales": report.listed_sales, **logs},
+        )
+
+    return decoded_logs
+
+
+def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """All assets of the domain."""
+    assets = [raw_asset(TICKETING, table, partitions) for table in TICKETING.raw_tables]
+    assets.append(decoded_assets(partitions))
+    for table in TICKETING.validated_tables:
+        source = SOURCES.get(table.name, Source(landed_rows, sized_by=table.name))
+        own = UPSTREAM.get(table.name, [asset_key(TICKETING, "extract", table.name)])
+        parents = [asset_key(TICKETING, "validate", name) for name in {parent.table for parent in table.parents}]
+        assets.append(validated_asset(TICKETING, table, source, [*own, *sorted(parents)], partitions))
+    validated = {table.name for table in TICKETING.validated_tables}
+    for view in views_of(TICKETING):
+        upstream = [asset_key(TICKETING, "validate", name) for name in view.reads if name in validated]
+        assets.append(view_asset(TICKETING, view, upstream))
+    return assets

@@ -1,0 +1,182 @@
+"""Publishing: the judged rows of some days replace what was published of those days, in one transaction or not at all."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pyarrow as pa
+import pyarrow.csv
+from psycopg import sql
+
+from ticketintel_pipelines.contract import ColumnType, Domain, Table
+from ticketintel_pipelines.lake.engine import identifier, parquet, stream
+from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
+from ticketintel_pipelines.quality.verdict import Verdict
+
+BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publication changed: days that were replaced, and rows that were written."""
+
+    changed_days: tuple[date, ...]
+    rows_written: int
+
+
+def publish(
+    connection: psycopg.Connection,
+    engine: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    verdict: Verdict,
+    *,
+    raw_sequence: int,
+    run_id: str,
+) -> Publication:
+    """Make a verdict visible; days whose content is the same as before are left alone.
+
+    Readers see the old rows until the transaction commits, and the new ones afterwards.
+
+    Raises:
+        PublishRefusedError: the verdict is not sound; nothing changed.
+    """
+    verdict.refuse_unless_sound()
+    table = verdict.table
+    with connection.transaction():
+        # One publisher per table at a time: two runs of the same day would otherwise both delete and then both insert.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"publish {domain.name}.{table.name}",))
+        known = _published_hashes(connection, domain, table, verdict.days)
+        changed = [outcome for outcome in verdict.outcomes if known.get(outcome.day) != outcome.content_hash]
+        days = [outcome.day for outcome in changed]
+        for days_together in contiguous_ranges(o.day for o in changed if o.day in known or o.rows_in):
+            if table.published:
+                _clear(connection, domain, table, days_together)
+            _clear_quarantine(connection, domain, table, days_together)
+        parts = [verdict.parts[day] for day in days if day in verdict.parts]
+        rows = _load(connection, engine, domain, table, parts) if parts else 0
+        _load_quarantine(connection, domain, verdict, days)
+        _record(connection, domain, verdict, set(days), raw_sequence, run_id)
+    return Publication(tuple(days), rows)
+
+
+def _published_hashes(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> dict[date, str]:
+    rows = connection.execute(
+        "SELECT day, content_hash FROM ops.published_days WHERE domain = %s AND table_name = %s AND day BETWEEN %s AND %s",
+        (domain.name, table.name, days.first, days.last),
+    ).fetchall()
+    return dict(rows)
+
+
+def _clear(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> None:
+    for month in _months(days):
+        connection.execute("SELECT ops.ensure_month_partition(%s, %s, %s)", (domain.name, table.name, month))
+    start = datetime.combine(days.first, time(), UTC)
+    end = datetime.combine(days.last + timedelta(days=1), time(), UTC)
+    statement = sql.SQL("DELETE FROM {} WHERE {time} >= %s AND {time} < %s").format(
+        sql.Identifier(domain.name, table.name), time=sql.Identifier(table.time)
+    )
+    connection.execute(statement, (start, end))
+
+
+def _clear_quarantine(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> None:
+    connection.execute(
+        "DELETE FROM ops.quarantine WHERE domain = %s AND table_name = %s AND day BETWEEN %s AND %s",
+        (domain.name, table.name, days.first, days.last),
+    )
+
+
+def _months(days: DayRange) -> list[date]:
+    return sorted({day.replace(day=1) for day in days.days})
+
+
+def _load(
+    connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, domain: Domain, table: Table, parts: Sequence[Path]
+) -> int:
+    """COPY the rows of some parts into a table; returns how many."""
+    # Money leaves as text: Arrow's CSV writer does not know decimals.
+    columns = ", ".join(
+        f"CAST({identifier(column.name)} AS VARCHAR) AS {identifier(column.name)}"
+        if column.type is ColumnType.MONEY
+        else identifier(column.name)
+        for column in table.columns
+    )
+    reader = stream(engine, f"SELECT {columns} FROM {parquet(parts)}", BATCH_ROWS)
+    return copy_batches(connection, (domain.name, table.name), table.column_names, reader)
+
+
+def copy_batches(
+    connection: psycopg.Connection, target: tuple[str, ...], columns: Sequence[str], batches: Iterable[pa.RecordBatch]
+) -> int:
+    """COPY Arrow batches into a table as CSV, in which an absent value and an empty text differ."""
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(*target), names)
+    rows = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for batch in batches:
+            for chunk in _csv(batch):
+                copy.write(chunk)
+            rows += batch.num_rows
+    return rows
+
+
+def _csv(batch: pa.RecordBatch) -> Iterator[bytes]:
+    if batch.num_rows:
+        sink = io.BytesIO()
+        options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+        pyarrow.csv.write_csv(batch, sink, options)
+        yield sink.getvalue()
+
+
+def _load_quarantine(connection: psycopg.Connection, domain: Domain, verdict: Verdict, days: Sequence[date]) -> None:
+    changed = set(days)
+    rows = [row for row in verdict.quarantine.to_pylist() if row["day"] in changed]
+    if not rows:
+        return
+    columns = ("day", "rule", "rules", "reason", "source_file", "source_row", "row_key", "mended", "content")
+    statement = f"COPY ops.quarantine (domain, table_name, {', '.join(columns)}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[call-overload]
+        for row in rows:
+            copy.write_row((domain.name, verdict.table.name, *(row[column] for column in columns)))
+
+
+def _record(
+    connection: psycopg.Connection, domain: Domain, verdict: Verdict, changed: set[date], raw_sequence: int, run_id: str
+) -> None:
+    """Remember what is published; an unchanged day only learns how new the fragments were that it was worked out from."""
+    written = [outcome for outcome in verdict.outcomes if outcome.day in changed]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ops.published_days AS p (domain, table_name, day, rows_in, published, quarantined, duplicates, "
+            "content_hash, raw_sequence, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT (domain, table_name, day) DO UPDATE SET rows_in = excluded.rows_in, published = excluded.published, "
+            "quarantined = excluded.quarantined, duplicates = excluded.duplicates, content_hash = excluded.content_hash, "
+            "raw_sequence = excluded.raw_sequence, run_id = excluded.run_id, published_at = now()",
+            [
+                (
+                    domain.name,
+                    verdict.table.name,
+                    outcome.day,
+                    outcome.rows_in,
+                    outcome.published,
+                    outcome.quarantined,
+                    outcome.duplicates,
+                    outcome.content_hash,
+                    raw_sequence,
+                    run_id,
+                )
+                for outcome in written
+            ],
+        )
+        same = [outcome for outcome in verdict.outcomes if outcome.day not in changed]
+        cursor.executemany(
+            "UPDATE ops.published_days SET raw_sequence = greatest(raw_sequence, %s), rows_in = %s, duplicates = %s "
+            "WHERE domain = %s AND table_name = %s AND day = %s",
+            [
+                (raw_sequence, outcome.rows_in, outcome.duplicates, domain.name, verdict.table.name, outcome.day)
+                for outcome in same
+            ],
+        )

