@@ -12,6 +12,7 @@ import dagster as dg
 from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
+from ticketintel_pipelines.dagster_kit.validate import SECOND_OPINION
 from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
 from ticketintel_pipelines.jobs import etl_job_name
@@ -38,6 +39,8 @@ class Night:
     run_id: str
     succeeded: bool
     failures: tuple[str, ...]
+    disagreements: tuple[str, ...] = ()
+    """Rules of which SQL and Great Expectations count different rows."""
 
 
 def stale_ranges(workspace: Workspace, domain: Domain, *, replay: bool = False) -> list[DayRange]:
@@ -76,7 +79,8 @@ def run_etl(workspace: Workspace, domain: Domain, days: DayRange, progress: Prog
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         failures = tuple(_failures(result))
-    return Night(days, result.run_id, result.success, failures)
+        disagreements = tuple(_disagreements(result))
+    return Night(days, result.run_id, result.success, failures, disagreements)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
@@ -85,6 +89,12 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
             yield said or f"{event.step_key}: {failure.error_display_string.strip()}"
+
+
+def _disagreements(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.get_asset_check_evaluations():
+        if SECOND_OPINION in event.metadata:
+            yield f"{event.asset_key.to_user_string()}: {event.check_name}: {event.metadata[SECOND_OPINION].value}"
 
 
 @contextmanager

@@ -3,22 +3,25 @@
 import numpy as np
 import pyarrow as pa
 
-_DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-_BYTE_TO_PAIR = np.stack([_DIGITS[np.arange(256) >> 4], _DIGITS[np.arange(256) & 15]], axis=1)
-_NO_DIGIT = 255
-_CHARACTER_TO_NIBBLE = np.full(256, _NO_DIGIT, dtype=np.uint8)
-for _value, _characters in enumerate(zip(b"0123456789abcdef", b"0123456789ABCDEF", strict=True)):
-    _CHARACTER_TO_NIBBLE[list(_characters)] = _value
+# Two characters are looked up at once, as one 16-bit number; the tables are filled through the same view of bytes that
+# reads the text, so the order of bytes in the machine does not matter.
+_PREFIX = np.frombuffer(b"0x", dtype=np.uint16)[0]
+_NO_BYTE = 256
+_BYTE_TO_PAIR = np.frombuffer(bytes(digit for value in range(256) for digit in b"%02x" % value), dtype=np.uint16)
+_PAIR_TO_BYTE = np.full(1 << 16, _NO_BYTE, dtype=np.uint16)
+for _upper in (str.lower, str.upper):
+    for _lower in (str.lower, str.upper):
+        _pairs = "".join(_upper(f"{value:02x}"[0]) + _lower(f"{value:02x}"[1]) for value in range(256)).encode()
+        _PAIR_TO_BYTE[np.frombuffer(_pairs, dtype=np.uint16)] = np.arange(256)
 
 
 def bytes_to_hex(matrix: np.ndarray) -> pa.StringArray:
     """Each row of an (n, width) uint8 matrix as lower-case text with `0x`."""
     rows, width = matrix.shape
-    text = np.empty((rows, 2 + 2 * width), dtype=np.uint8)
-    text[:, 0] = ord("0")
-    text[:, 1] = ord("x")
-    text[:, 2:] = _BYTE_TO_PAIR[matrix].reshape(rows, 2 * width)
-    return _fixed_width_strings(text)
+    pairs = np.empty((rows, 1 + width), dtype=np.uint16)
+    pairs[:, 0] = _PREFIX
+    pairs[:, 1:] = _BYTE_TO_PAIR.take(matrix)
+    return _fixed_width_strings(pairs.view(np.uint8))
 
 
 def hex_to_bytes(column: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,23 +33,29 @@ def hex_to_bytes(column: pa.StringArray, width: int) -> tuple[np.ndarray, np.nda
     rows = len(column)
     length = 2 + 2 * width
     starts = offsets[:-1]
-    fits = (np.diff(offsets) == length) & np.asarray(column.is_valid())
-    matrix = np.zeros((rows, width), dtype=np.uint8)
-    index = np.flatnonzero(fits)
-    if index.size == 0:
-        return matrix, fits
-    dense = index.size == rows and int(offsets[-1] - offsets[0]) == rows * length
-    if dense:
+    valid = (np.diff(offsets) == length) & np.asarray(column.is_valid())
+    if valid.all() and rows:
         text = characters[offsets[0] : offsets[-1]].reshape(rows, length)
-    else:
+        return _pairs_to_bytes(text, valid)
+    matrix = np.zeros((rows, width), dtype=np.uint8)
+    index = np.flatnonzero(valid)
+    if index.size:
         text = characters[starts[index][:, None] + np.arange(length)]
-    nibbles = _CHARACTER_TO_NIBBLE[text[:, 2:]]
-    is_hex = (nibbles != _NO_DIGIT).all(axis=1) & (text[:, 0] == ord("0")) & (text[:, 1] == ord("x"))
-    good = index[is_hex]
-    matrix[good] = (nibbles[is_hex, 0::2] << 4) | nibbles[is_hex, 1::2]
-    valid = np.zeros(rows, dtype=bool)
-    valid[good] = True
+        matrix[index], valid[index] = _pairs_to_bytes(text, valid[index])
     return matrix, valid
+
+
+def _pairs_to_bytes(text: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pairs = text.view(np.uint16)
+    values = _PAIR_TO_BYTE.take(pairs[:, 1:])
+    # As bytes, a value beyond 255 would wrap to a good one.
+    is_hex = valid & (pairs[:, 0] == _PREFIX)
+    if values.size and values.max() >= _NO_BYTE:
+        is_hex &= (values < _NO_BYTE).all(axis=1)
+    matrix = values.astype(np.uint8)
+    if not is_hex.all():
+        matrix[~is_hex] = 0
+    return matrix, is_hex
 
 
 def string_buffers(column: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:

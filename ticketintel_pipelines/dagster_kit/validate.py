@@ -14,6 +14,9 @@ from ticketintel_pipelines.quality.verdict import RuleResult
 from ticketintel_pipelines.stages.validate import Source, TableReport, validate_table
 from ticketintel_pipelines.stages.workspace import Workspace
 
+SECOND_OPINION = "second_opinion"
+"""Metadata of a check on which SQL and Great Expectations differ."""
+
 
 def validated_asset(
     domain: Domain, table: Table, source: Source, upstream: Sequence[dg.AssetKey], partitions: dg.PartitionsDefinition
@@ -116,7 +119,7 @@ def _check_result(key: dg.AssetKey, result: RuleResult, second: Audit | None) ->
         metadata["not_judged"] = dg.MetadataValue.text(result.not_judged)
     if not agreed and second is not None:
         found = second.error or f"{second.failing:,} failing rows"
-        metadata["second_opinion"] = dg.MetadataValue.text(f"Great Expectations disagrees: {found}")
+        metadata[SECOND_OPINION] = dg.MetadataValue.text(f"Great Expectations disagrees: {found}")
     critical = result.rule.severity is Severity.CRITICAL or not agreed
     return dg.AssetCheckResult(
         asset_key=key,

@@ -158,9 +158,7 @@ def test_world_without_defects_is_the_same_world(world: Extract, tmp_path: Path)
         clean = _rows(sorted((tmp_path / name).glob("*.parquet")))
         border = datetime.datetime.combine(START + datetime.timedelta(days=2), datetime.time(), datetime.UTC)
         expected = [row for row in world.clean[name] if time_of(name, row) < border]
-        assert sorted(clean, key=lambda row: key_of(name, row)) == sorted(
-            expected, key=lambda row: key_of(name, row)
-        ), name
+        assert sorted(clean, key=lambda row: key_of(name, row)) == sorted(expected, key=lambda row: key_of(name, row)), name
 
 
 @pytest.mark.parametrize("size", [200, 2_000, 10_000])
@@ -390,9 +388,7 @@ def test_every_planted_defect_is_in_the_files_and_every_kind_every_day(world: Ex
     )
 
 
-def _assert_breaks_one_rule(
-    row: Row, defect: Row, world: Extract, parents: dict[tuple[str, str], dict[Any, Row]]
-) -> None:
+def _assert_breaks_one_rule(row: Row, defect: Row, world: Extract, parents: dict[tuple[str, str], dict[Any, Row]]) -> None:
     if defect["table"] == "logs":
         if defect["rule"] == "undecodable":
             assert row["topics"][0] == TRANSFER.topic

@@ -1,0 +1,92 @@
+"""The ETL job over a simulated world: what was planted is found, nothing is lost, a second run changes nothing."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.nights import Night, run_etl, stale_ranges
+from ticketintel_pipelines.progress import Silence
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines_tests.conftest import take_in
+
+
+@pytest.fixture(scope="module")
+def night(make_settings, world: Path) -> tuple[Workspace, Night]:
+    """The simulated world worked out once."""
+    settings = make_settings()
+    workspace = Workspace([TICKETING], lambda: settings)
+    take_in(workspace, world)
+    (days,) = stale_ranges(workspace, TICKETING)
+    return workspace, run_etl(workspace, TICKETING, days, Silence())
+
+
+def rows(workspace: Workspace, query: str) -> list[tuple]:
+    with workspace.catalog() as catalog:
+        return catalog.connection.execute(query).fetchall()
+
+
+def test_every_planted_defect_is_in_quarantine_under_its_rule_and_nothing_else_is(night, world: Path) -> None:
+    workspace, _ = night
+    planted = Counter(
+        (defect["table"], defect["rule"])
+        for defect in pq.read_table(world / "truth" / "defects.parquet").to_pylist()
+        if defect["rule"] != "exact_duplicate"
+    )
+    found = Counter(
+        {(t, r): n for t, r, n in rows(workspace, "SELECT table_name, rule, count(*) FROM ops.quarantine GROUP BY 1, 2")}
+    )
+    assert found == planted
+
+
+def test_rows_in_are_published_quarantined_or_duplicates(night) -> None:
+    workspace, _ = night
+    lost = rows(workspace, "SELECT sum(rows_in - published - quarantined - duplicates) FROM ops.published_days")
+    landed = dict(rows(workspace, "SELECT table_name, sum(rows)::int FROM ops.raw_fragments GROUP BY 1"))
+    worked_out = dict(rows(workspace, "SELECT table_name, sum(rows_in)::int FROM ops.published_days GROUP BY 1"))
+    assert lost == [(0,)]
+    assert {table: worked_out[table] for table in landed} == landed
+
+
+def test_what_is_published_equals_what_is_recorded_as_published(night) -> None:
+    workspace, _ = night
+    recorded = dict(
+        rows(workspace, "SELECT table_name, sum(published)::int FROM ops.published_days WHERE table_name <> 'logs' GROUP BY 1")
+    )
+    for table, count in recorded.items():
+        assert rows(workspace, f"SELECT count(*)::int FROM ticketing.{table}") == [(count,)], table
+
+
+def test_every_transaction_of_the_world_is_in_the_ledger_once(night, world: Path) -> None:
+    workspace, _ = night
+    truth = pq.read_table(world / "truth" / "transactions.parquet", columns=["transaction_hash"]).num_rows
+    assert rows(workspace, "SELECT count(*)::int FROM ticketing.transactions") == [(truth,)]
+
+
+def test_no_second_opinion_differs(night) -> None:
+    """Great Expectations and the SQL predicates count the same failing rows for every rule."""
+    _, result = night
+    assert result.succeeded, result.failures
+    assert result.disagreements == ()
+
+
+def test_a_second_run_of_the_same_days_writes_nothing(night) -> None:
+    workspace, first = night
+    before = rows(workspace, "SELECT table_name, day, content_hash, published_at FROM ops.published_days ORDER BY 1, 2")
+    again = run_etl(workspace, TICKETING, first.days, Silence())
+    after = rows(workspace, "SELECT table_name, day, content_hash, published_at FROM ops.published_days ORDER BY 1, 2")
+    assert again.succeeded
+    assert after == before
+    assert stale_ranges(workspace, TICKETING) == []
+
+
+def test_working_out_one_day_alone_gives_the_same_day(night) -> None:
+    workspace, first = night
+    query = "SELECT md5(string_agg(t::text, ',' ORDER BY transaction_id)) FROM ticketing.transactions t"
+    before = rows(workspace, query)
+    last = first.days.last
+    assert run_etl(workspace, TICKETING, DayRange(last, last), Silence()).succeeded
+    assert rows(workspace, query) == before
