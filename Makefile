@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo up test lint lock clean
+.PHONY: demo up test lint docs lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)  ## import a simulated month (or DATA=folder), run everything, sum up
@@ -20,6 +20,9 @@ lint: $(STAMP)  ## style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: $(STAMP)  ## write the data dictionary and the raw contract anew from the declarations
+	@$(BIN)/python -m ticketintel_pipelines.documents
 
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \

@@ -3,22 +3,31 @@
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.errors import BadInputError, TicketIntelError, UnavailableError
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
+
+if TYPE_CHECKING:
+    # Imported where they are used: `ticketintel --help` answers without waiting for Dagster.
+    from ticketintel_pipelines.contract import Domain
+    from ticketintel_pipelines.lake.layout import DayRange
+    from ticketintel_pipelines.stages.workspace import Workspace
 
 DEMO_DAYS = 30
 DEMO_DAILY_EVENTS = 10_000
 DEMO_SEED = 7
 WEB_ADDRESS = "127.0.0.1"
 WEB_PORT = 3000
+STOP_SECONDS = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -234,12 +243,15 @@ def _up(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
     command += ["--host", WEB_ADDRESS, "--port", str(options.port)]
     console.say(f"Dagster UI on http://{WEB_ADDRESS}:{options.port}, database {workspace.server.name}; Ctrl-C stops it all")
-    process = subprocess.Popen(command, cwd=workspace.settings.home, env=environment)
+    # A process group of its own: one interrupt from here reaches Dagster and everything it started, once.
+    process = subprocess.Popen(command, cwd=workspace.settings.home, env=environment, start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return process.wait()
     except KeyboardInterrupt:
-        # The terminal sent the signal to Dagster too; give it the time to stop its own processes.
-        process.wait(timeout=60)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=STOP_SECONDS)
+        console.say("stopped")
         return 0
 
 
@@ -260,7 +272,7 @@ def _psql(options: argparse.Namespace) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _workspace(console: Console):  # type: ignore[no-untyped-def]
+def _workspace(console: Console) -> "tuple[Workspace, Domain]":
     from ticketintel_pipelines.catalog import DOMAINS
     from ticketintel_pipelines.stages.workspace import Workspace
 
@@ -269,21 +281,22 @@ def _workspace(console: Console):  # type: ignore[no-untyped-def]
     return Workspace(DOMAINS, lambda: settings, console), DOMAINS[0]
 
 
-def _take_in(workspace, domain, folder: Path, console: Console) -> None:  # type: ignore[no-untyped-def]
+def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Console) -> None:
     from ticketintel_pipelines.intake.importer import import_folder
 
     with console.step(f"import {folder}"), workspace.engine() as engine, workspace.catalog() as catalog:
         report = import_folder(engine, domain, folder, workspace.lake(domain), catalog, workspace.settings.first_day)
-    console.say(
-        f"imported {report.rows:,} rows of {len(report.landed):,} files; {len(report.known):,} files were taken in before"
-    )
+    known = f"; {len(report.known):,} files had been taken in before, or repeat another" if report.known else ""
+    console.say(f"imported {report.rows:,} rows of {len(report.landed):,} files{known}")
     ignored = {(file.table, name) for file in report.landed for name in file.ignored_columns}
     for table in sorted({table for table, _ in ignored}):
         names = ", ".join(sorted(name for owner, name in ignored if owner == table))
         console.say(f"  not part of the contract of {table} and left out: {names}")
 
 
-def _work_out(workspace, domain, days, console: Console, *, replay: bool = False) -> None:  # type: ignore[no-untyped-def]
+def _work_out(
+    workspace: "Workspace", domain: "Domain", days: "DayRange | None", console: Console, *, replay: bool = False
+) -> None:
     from ticketintel_pipelines.nights import refuse_failures, run_etl, stale_ranges
 
     ranges = [days] if days is not None else stale_ranges(workspace, domain, replay=replay)

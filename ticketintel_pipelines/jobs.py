@@ -1,9 +1,14 @@
 """The jobs, selected by stage: what is added to a stage is part of its job."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ticketintel_pipelines.contract import Domain
+
+if TYPE_CHECKING:
+    # Dagster exports the function that makes one, but not its type.
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 ETL_STAGES = ("extract", "validate", "view")
 
@@ -24,7 +29,7 @@ def refresh_job_name(domain: Domain) -> str:
     return f"{domain.name}_refresh_views"
 
 
-def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> UnresolvedAssetJobDefinition:
+def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
     """Extract, validate and publish some days, then refresh the views."""
     return dg.define_asset_job(
         etl_job_name(domain),
@@ -35,7 +40,7 @@ def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> UnresolvedAs
     )
 
 
-def refresh_job(domain: Domain) -> UnresolvedAssetJobDefinition:
+def refresh_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
     """Refresh the views of a domain."""
     return dg.define_asset_job(
         refresh_job_name(domain),

@@ -18,6 +18,7 @@ from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
 from ticketintel_pipelines.jobs import etl_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Progress
+from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
@@ -25,8 +26,6 @@ from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSFERS
 
 REPOSITORY = Path(__file__).parents[1]
-LARGEST_GAP_DAYS = 31
-"""Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
 EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """A backfill writes an event per asset and day: in batches, where Dagster knows how to."""
 
@@ -49,7 +48,7 @@ def stale_ranges(workspace: Workspace, domain: Domain, *, replay: bool = False) 
         days = set(catalog.stale_days(domain, RAW_INPUTS))
         if replay:
             days |= set(catalog.quarantined_days(domain.name))
-    return contiguous_ranges(days, largest_gap=LARGEST_GAP_DAYS)
+    return contiguous_ranges(days, LARGEST_GAP_DAYS)
 
 
 def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]:

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 PATIENCE_SECONDS = 2.0
@@ -12,13 +12,8 @@ PATIENCE_SECONDS = 2.0
 
 
 class Progress(Protocol):
-    def step(self, name: str) -> "Steps":
+    def step(self, name: str) -> AbstractContextManager[None]:
         """A context in which a named step runs."""
-
-
-class Steps(Protocol):
-    def __enter__(self) -> object: ...
-    def __exit__(self, *exception: object) -> object: ...
 
 
 class Silence:

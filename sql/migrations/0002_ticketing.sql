@@ -205,3 +205,6 @@ CREATE INDEX fraud_predictions_by_time ON ticketing.fraud_predictions USING brin
 -- Who owned a token before a given night, and which ticket it is, is looked up for the tokens of that night only.
 CREATE INDEX transfers_by_token ON ticketing.transfers (contract_address, token_id, block_timestamp);
 CREATE INDEX tickets_by_token ON ticketing.tickets (contract_address, token_id);
+
+-- Sales without a buyer wait for the token's next sale.
+CREATE INDEX transactions_without_buyer ON ticketing.transactions (contract_address, token_id) WHERE buyer_source = 'unknown';

@@ -9,6 +9,7 @@ from ticketintel_pipelines.contract import Domain, Severity, Table
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, table_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.errors import TicketIntelError
+from ticketintel_pipelines.lake.layout import contiguous_ranges
 from ticketintel_pipelines.quality.expectations import Audit, audit
 from ticketintel_pipelines.quality.verdict import RuleResult
 from ticketintel_pipelines.stages.validate import Source, TableReport, validate_table
@@ -50,7 +51,9 @@ def validated_asset(
             "retention_class": table.retention.value,
         },
     )
-    def validated(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
+    def validated(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         report = TableReport(table, wanted_days(context))
         try:
             with workspace.progress.step(f"validate {table.name}"):
@@ -65,13 +68,18 @@ def validated_asset(
                     progress=context.log.info,
                     report=report,
                 )
+                earlier = source.reaches_back(workspace, report.days)
+                for days in contiguous_ranges(earlier):
+                    context.log.info(f"{table.name}: {days} is worked out again, since newer rows change it")
+                    validate_table(workspace, domain, table, days, source, run_id=context.run_id)
         except TicketIntelError as error:
             # The checks are what tells which rule refused the rows, so they are shown for a refused table too.
             yield from _check_results(key, report)
             raise dg.Failure(str(error), allow_retries=False) from error
         with workspace.catalog() as catalog:
             preview = table_preview(catalog.connection, domain, table, report.days)
-        yield dg.MaterializeResult(metadata=_metadata(report, preview), check_results=list(_check_results(key, report)))
+        metadata = {**_metadata(report, preview), "earlier_days_worked_out": ", ".join(str(day) for day in earlier) or "none"}
+        yield dg.MaterializeResult(metadata=metadata, check_results=list(_check_results(key, report)))
 
     return validated
 

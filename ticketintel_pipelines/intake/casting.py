@@ -4,14 +4,24 @@ from dataclasses import dataclass
 
 from ticketintel_pipelines.contract import Column, ColumnType, Table
 from ticketintel_pipelines.errors import BadInputError
+from ticketintel_pipelines.intake.sentences import listed, shortened
 from ticketintel_pipelines.lake.engine import identifier, text
 
-INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")
+SIGNED_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+INTEGER_TYPES = (*SIGNED_TYPES, *(f"U{name}" for name in SIGNED_TYPES))
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
 NAIVE_TIMES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
-ISO_TIME = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"
+ZONED_TIMES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+HOUR = r"([01]\d|2[0-3])"
+ISO_TIME = rf"\d{{4}}-\d{{2}}-\d{{2}}([ T]{HOUR}:\d{{2}}(:\d{{2}}(\.\d{{1,9}})?)?)?( ?(Z|UTC|[+-]{HOUR}(:?\d{{2}})?))?"
+WHOLE_NUMBER = r"[+-]?\d+(\.0+)?"
+"""With the zeros that data frames write behind whole numbers when some are missing."""
+FINITE_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+TWO_DECIMALS = r"[+-]?\d+(\.\d{0,2}0*)?"
 EPOCH_SECONDS = r"\d{9,10}"
-LARGEST_EXACT_FLOAT = 2**53
+LARGEST_EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
+YEARS = "TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+"""Beyond, a wrong unit was written as a time; no calendar day has a name there."""
 
 EXPECTED = {
     ColumnType.ADDRESS: "an address (0x and 40 hexadecimal digits)",
@@ -67,7 +77,7 @@ def plan_casts(table: Table, types: dict[str, str], file_name: str, *, time_is_j
     if missing:
         raise BadInputError(
             f"{file_name} lacks the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of {table.name}; "
-            f"it has {', '.join(types)}"
+            f"it has {listed(types)}"
         )
     return casts
 
@@ -83,9 +93,12 @@ def _locate(column: Column, by_name: dict[str, str], types: dict[str, str]) -> t
     # ethereum-etl keeps a log's topics in one column: a list in Parquet, joined by commas in CSV, an array in JSON.
     if column.name.startswith("topic") and (topics := by_name.get("topics")) is not None:
         place = int(column.name.removeprefix("topic")) + 1
-        if types[topics].endswith("[]"):
-            return f"{identifier(topics)}[{place}]", types[topics].removesuffix("[]")
-        return f"regexp_extract_all({identifier(topics)}, '[^\\[\\]\", ]+')[{place}]", "VARCHAR"
+        physical = types[topics]
+        if physical.endswith("]"):
+            return f"{identifier(topics)}[{place}]", physical[: physical.rindex("[")]
+        if physical == "VARCHAR":
+            return f"regexp_extract_all({identifier(topics)}, '[^\\[\\]\", ]+')[{place}]", physical
+        return identifier(topics), physical
     return None, ""
 
 
@@ -105,7 +118,8 @@ def _cast(column: Column, raw: str, physical: str, file_name: str) -> Cast:
     elif kind is ColumnType.INTEGER and physical in FLOAT_TYPES:
         # Data frames write whole numbers with gaps as floats.
         sql = f"TRY_CAST({raw} AS BIGINT)"
-        misfit = f"{raw} IS NOT NULL AND NOT (isfinite({raw}) AND {raw} = trunc({raw}) AND abs({raw}) < {LARGEST_EXACT_FLOAT})"
+        exact = f"isfinite({raw}) AND {raw} = trunc({raw}) AND abs({raw}) < {LARGEST_EXACT[physical]}"
+        misfit = f"{raw} IS NOT NULL AND NOT ({exact})"
     elif kind is ColumnType.UINT256 and (physical in INTEGER_TYPES or physical.endswith(",0)")):
         sql = f"CAST({raw} AS VARCHAR)"
         misfit = f"{raw} < 0"
@@ -114,20 +128,26 @@ def _cast(column: Column, raw: str, physical: str, file_name: str) -> Cast:
         misfit = f"{raw} IS NOT NULL AND NOT isfinite({sql})"
     elif kind is ColumnType.MONEY and physical == "DECIMAL(18,2)":
         sql = raw
-    elif kind is ColumnType.MONEY and (physical in (*INTEGER_TYPES, *FLOAT_TYPES) or physical.startswith("DECIMAL")):
+    elif kind is ColumnType.MONEY and (physical in INTEGER_TYPES or physical.startswith("DECIMAL")):
         sql = f"TRY_CAST({raw} AS DECIMAL(18,2))"
-        misfit = f"{raw} IS NOT NULL AND ({sql} IS NULL OR abs(CAST({raw} AS DOUBLE) - CAST({sql} AS DOUBLE)) > 1e-6)"
+        # In digits: as binary fractions, large amounts a hair apart are equal.
+        misfit = f"NOT regexp_full_match(CAST({raw} AS VARCHAR), {text(TWO_DECIMALS)}) OR ({raw} IS NOT NULL AND {sql} IS NULL)"
+    elif kind is ColumnType.MONEY and physical in FLOAT_TYPES:
+        # The shortest decimal of a float is what was meant; widening it adds digits.
+        amount = raw if physical == "DOUBLE" else f"CAST(CAST({raw} AS VARCHAR) AS DOUBLE)"
+        sql = f"TRY_CAST({amount} AS DECIMAL(18,2))"
+        misfit = f"{raw} IS NOT NULL AND ({sql} IS NULL OR abs({amount} - CAST({sql} AS DOUBLE)) > 1e-6)"
     elif kind is ColumnType.BOOLEAN and physical == "BOOLEAN":
         sql = raw
     elif kind is ColumnType.BOOLEAN and physical in INTEGER_TYPES:
         sql = f"CAST({raw} AS BOOLEAN)"
         misfit = f"{raw} NOT IN (0, 1)"
-    elif kind is ColumnType.TIMESTAMP and physical == "TIMESTAMP WITH TIME ZONE":
-        sql = raw
-        misfit = f"NOT isfinite({raw})"
+    elif kind is ColumnType.TIMESTAMP and physical in ZONED_TIMES:
+        sql = f"CAST({raw} AS TIMESTAMPTZ)"
+        misfit = f"({sql}) NOT BETWEEN {YEARS}"
     elif kind is ColumnType.TIMESTAMP and physical in (*NAIVE_TIMES, "DATE"):
-        sql = f"CAST({raw} AS TIMESTAMP) AT TIME ZONE 'UTC'"
-        misfit = f"NOT isfinite(CAST({raw} AS TIMESTAMP))"
+        sql = f"TRY_CAST({raw} AS TIMESTAMP) AT TIME ZONE 'UTC'"
+        misfit = f"{raw} IS NOT NULL AND coalesce(({sql}) NOT BETWEEN {YEARS}, true)"
     elif kind is ColumnType.TIMESTAMP and physical in INTEGER_TYPES:
         # Beyond ten digits the number is in milliseconds, which the contract does not know.
         sql = f"CASE WHEN {raw} BETWEEN 0 AND 9999999999 THEN to_timestamp({raw}) END"
@@ -135,8 +155,9 @@ def _cast(column: Column, raw: str, physical: str, file_name: str) -> Cast:
     elif physical == '"NULL"':
         sql = f"CAST(NULL AS {kind.duckdb})"
     if sql is None:
+        name = listed([raw.replace('"', "")])
         raise BadInputError(
-            f"{file_name}, column {raw.strip(chr(34))} is of type {physical}, which cannot hold {EXPECTED[kind]} "
+            f"{file_name}, column {name} is of type {shortened(physical)}, which cannot hold {EXPECTED[kind]} "
             f"(rule {column.name}_type); export it as text or in that type"
         )
     return Cast(column, raw, sql, misfit)
@@ -151,13 +172,13 @@ def _cast_text(column: Column, raw: str) -> Cast:
     if kind.is_hexadecimal:
         return Cast(column, raw, f"lower({cell})", f"NOT regexp_full_match({cell}, '0x[0-9a-fA-F]*')")
     fits, sql = {
-        ColumnType.INTEGER: (r"[+-]?\d+", f"TRY_CAST({cell} AS BIGINT)"),
+        ColumnType.INTEGER: (WHOLE_NUMBER, f"TRY_CAST(regexp_replace({cell}, '[.]0+$', '') AS BIGINT)"),
         ColumnType.UINT256: (
             r"\d{1,78}",
             f"CASE WHEN {cell} LIKE '0_%' THEN coalesce(NULLIF(ltrim({cell}, '0'), ''), '0') ELSE {cell} END",
         ),
-        ColumnType.NUMBER: (r".*", f"TRY_CAST({cell} AS DOUBLE)"),
-        ColumnType.MONEY: (r"[+-]?\d+(\.\d{0,2}0*)?", f"TRY_CAST({cell} AS DECIMAL(18,2))"),
+        ColumnType.NUMBER: (FINITE_NUMBER, f"TRY_CAST({cell} AS DOUBLE)"),
+        ColumnType.MONEY: (TWO_DECIMALS, f"TRY_CAST({cell} AS DECIMAL(18,2))"),
         ColumnType.BOOLEAN: (r".*", f"TRY_CAST({cell} AS BOOLEAN)"),
         ColumnType.TIMESTAMP: (
             f"{ISO_TIME}|{EPOCH_SECONDS}",
@@ -166,5 +187,9 @@ def _cast_text(column: Column, raw: str) -> Cast:
         ),
     }[kind]
     misfit = f"{cell} IS NOT NULL AND (NOT regexp_full_match({cell}, {text(fits)}) OR ({sql}) IS NULL"
-    misfit += f" OR NOT isfinite({sql}))" if kind is ColumnType.NUMBER else ")"
+    if kind is ColumnType.NUMBER:
+        misfit += f" OR NOT isfinite({sql})"
+    elif kind is ColumnType.TIMESTAMP:
+        misfit += f" OR ({sql}) NOT BETWEEN {YEARS}"
+    misfit += ")"
     return Cast(column, raw, sql, misfit)

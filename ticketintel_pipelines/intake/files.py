@@ -22,9 +22,16 @@ class RawFile:
     format: str
 
     def content_hash(self) -> str:
-        """SHA-256 of the bytes."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        """SHA-256 of the bytes.
+
+        Raises:
+            BadInputError: the file may not be read.
+        """
+        try:
+            with self.path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except PermissionError as error:
+            raise BadInputError(f"{self.name} may not be read by this user; change its permissions") from error
 
 
 def find_files(domain: Domain, folder: Path) -> list[RawFile]:
@@ -34,7 +41,7 @@ def find_files(domain: Domain, folder: Path) -> list[RawFile]:
     `punks_sales.parquet`) or whose folder it lies in (`orders/2026-01-01.parquet`).
 
     Raises:
-        BadInputError: the folder is missing, holds no such file, or holds a data file of no known table.
+        BadInputError: the folder is missing, holds no such file, or holds a data file of no known table or of several.
     """
     if not folder.is_dir():
         raise BadInputError(f"{folder} is not a folder; name one that holds raw files of the {domain.name} contract")
@@ -62,12 +69,16 @@ def find_files(domain: Domain, folder: Path) -> list[RawFile]:
 
 
 def _table_of(domain: Domain, inner: Path) -> Table | None:
-    """By a word of the file's name (the longest table name found), else by the nearest folder's name."""
+    """By a word of the file's name, else by the nearest folder's name."""
     raw = {table.name: table for table in domain.raw_tables}
     stem = inner.stem.lower()
     named = [name for name in raw if re.search(rf"(^|[-_. ]){name}($|[-_. ])", stem)]
+    # `security_events` also holds the word `events`.
+    named = [name for name in named if not any(name != longer and name in longer for longer in named)]
+    if len(named) > 1:
+        raise BadInputError(f"{inner} names several tables ({', '.join(named)}); keep the one whose rows it holds")
     if named:
-        return raw[max(named, key=len)]
+        return raw[named[0]]
     for folder in reversed(inner.parts[:-1]):
         if folder.lower() in raw:
             return raw[folder.lower()]

@@ -16,7 +16,8 @@ from ticketintel_pipelines.contract import Domain, Table
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.casting import EXPECTED, Cast, has_column, plan_casts
 from ticketintel_pipelines.intake.files import RawFile, find_files
-from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation, unreadable
+from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation
+from ticketintel_pipelines.intake.sentences import is_about_the_file, shortened, unreadable
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, identifier, parquet, text
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
@@ -140,7 +141,9 @@ def _land(
     try:
         rows = _check_cells(connection, file, relation, casts, first_day)
         fragments = _write_fragments(connection, file, relation, casts, content_hash, staged, lake)
-    except duckdb.InvalidInputException as error:
+    except duckdb.Error as error:
+        if not is_about_the_file(error):
+            raise
         raise unreadable(file, error) from error
     used = {cast.raw for cast in casts}
     ignored = tuple(name for name in relation.types if identifier(name) not in used and name.lower() != "topics")
@@ -159,9 +162,9 @@ def _join_time(file: RawFile, relation: RawRelation, fragments: Sequence[Path]) 
     sql = (
         f"(SELECT raw.*, origin.{identifier(file.table.time)} FROM {relation.sql} AS raw LEFT JOIN "
         f"(SELECT {column}, min({identifier(file.table.time)}) AS {identifier(file.table.time)} FROM {parquet(fragments)} "
-        f"GROUP BY 1) AS origin ON CAST(raw.{column} AS BIGINT) = origin.{column})"
+        f"GROUP BY 1) AS origin ON TRY_CAST(raw.{column} AS BIGINT) = origin.{column})"
     )
-    return RawRelation(sql, relation.types)
+    return RawRelation(sql, relation.types, in_order=False)
 
 
 def _check_cells(
@@ -202,8 +205,7 @@ def _check_cells(
 
 def _cell(connection: duckdb.DuckDBPyConnection, relation: RawRelation, raw: str, row: int) -> str:
     (cell,) = fetch_row(connection, f"SELECT CAST({raw} AS VARCHAR) FROM {relation.sql} WHERE {ROW} = {row}")
-    value = "" if cell is None else str(cell)
-    return repr(value if len(value) <= 60 else value[:57] + "...")
+    return repr(shortened("" if cell is None else str(cell)))
 
 
 def _write_fragments(
@@ -219,6 +221,8 @@ def _write_fragments(
     time = next(cast.sql for cast in casts if cast.column.name == file.table.time)
     columns = ", ".join(f"{cast.sql} AS {identifier(cast.column.name)}" for cast in casts)
     selection = f"SELECT {columns}, {text(file.name)} AS source_file, {ROW} AS source_row FROM {relation.sql}"
+    if not relation.in_order:
+        selection += f" ORDER BY {ROW}"
     day_of = "CAST({time} AT TIME ZONE 'UTC' AS DATE)"
     days = [
         (row[0], row[1])

@@ -1,5 +1,6 @@
 """DuckDB as the pipeline opens it: UTC, bounded memory, spilling beside the lake."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,12 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def location(path: Path) -> str:
+    """A SQL string literal of the path that DuckDB reads as this one file, whatever characters its name has."""
+    return text(re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute())))
+
+
 def parquet(files: Iterable[Path]) -> str:
     """A SQL table expression over Parquet files, in this order."""
-    names = ", ".join(text(str(file)) for file in files)
+    names = ", ".join(location(file) for file in files)
     return f"read_parquet([{names}], hive_partitioning = false)"

@@ -39,14 +39,23 @@ def swap_in(lake: Lake, stage: str, table: str, days: DayRange, parts: dict[date
             move_into_place(parts[day], target)
         elif target.exists():
             target.unlink()
+            _sync(target.parent)
 
 
 def move_into_place(source: Path, target: Path) -> None:
     """Rename a finished file over its target, durable against power loss once this returns."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     _sync(source)
     source.replace(target)
     _sync(target.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        # A new folder is itself an entry of its parent.
+        _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

@@ -5,11 +5,12 @@ opinion on `predicates.py`. Rules about several rows (uniqueness, references, SQ
 boolean column, and the expectation is that it is true.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ticketintel_pipelines.contract import Follows, InRange, Matches, NotNull, OneOf, Rule, Table
+from ticketintel_pipelines.contract import ColumnType, Follows, InRange, Matches, NotNull, OneOf, Rule, Table
 from ticketintel_pipelines.lake.engine import identifier, stream
 from ticketintel_pipelines.quality.validation import Judgement
 
@@ -64,7 +65,9 @@ def expectation_of(rule: Rule) -> Any:
         case InRange(column=column, minimum=minimum, maximum=maximum):
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=minimum, max_value=maximum, meta=meta)
         case Matches(column=column, pattern=pattern):
-            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rf"^(?:{pattern})\Z", meta=meta)
+            # As in RE2, classes such as \d mean ASCII, and the end is the end of the text and not of its last line.
+            regex = rf"^(?a:{without_groups(pattern)})\Z"
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=regex, meta=meta)
         case OneOf(column=column, values=values):
             return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), meta=meta)
         case Follows(later=later, earlier=earlier):
@@ -77,6 +80,16 @@ def expectation_of(rule: Rule) -> Any:
             )
         case _:
             return gxe.ExpectColumnValuesToBeInSet(column=outcome_column(rule), value_set=[True], meta=meta)
+
+
+def without_groups(pattern: str) -> str:
+    """The same regular expression with groups that capture nothing: pandas warns of captures that it does not use."""
+    # Escaped characters and character classes are stepped over; what is left of "(" opens a group.
+    return re.sub(
+        r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\((?!\?)",
+        lambda found: found[1] or "(?:",
+        pattern,
+    )
 
 
 def audit(judgement: Judgement) -> list[Audit]:
@@ -92,9 +105,10 @@ def audit(judgement: Judgement) -> list[Audit]:
 
 def _suite(table: Table, rules: Sequence[Rule]) -> tuple[Any, Any]:
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch_definition = (
         context.data_sources.add_pandas("judged").add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("rows")
     )
@@ -104,7 +118,7 @@ def _suite(table: Table, rules: Sequence[Rule]) -> tuple[Any, Any]:
 def _frames(judgement: Judgement, rules: Sequence[Rule]) -> Any:
     """The judged rows as data frames: the columns that rules ask about, their keys, and outcomes of the other rules."""
     names = sorted({name for rule in rules if is_native(rule) for name in _columns(rule)})
-    selected = [identifier(name) for name in names]
+    selected = [_handed_over(judgement.table, name) for name in names]
     selected += [
         f"broken & {judgement.bits[rule.name]} = 0 AS {identifier(outcome_column(rule))}"
         for rule in rules
@@ -113,7 +127,14 @@ def _frames(judgement: Judgement, rules: Sequence[Rule]) -> Any:
     query = f"SELECT {judgement.key} AS row_key, {', '.join(selected)} FROM judged"
     for batch in stream(judgement.connection, query, AUDIT_ROWS):
         if batch.num_rows:
-            yield batch.to_pandas()
+            # Whole numbers beside absent ones would otherwise become floats, and lose digits.
+            yield batch.to_pandas(integer_object_nulls=True)
+
+
+def _handed_over(table: Table, name: str) -> str:
+    """SQL of a column as a frame holds it: a bound such as 0.05 equals an amount as a float, but not as a decimal."""
+    column = identifier(name)
+    return f"CAST({column} AS DOUBLE) AS {column}" if table.column(name).type is ColumnType.MONEY else column
 
 
 def _columns(rule: Rule) -> tuple[str, ...]:

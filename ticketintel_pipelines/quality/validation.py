@@ -19,7 +19,10 @@ from ticketintel_pipelines.quality.predicates import parent_alias, parent_column
 from ticketintel_pipelines.quality.verdict import QUARANTINE_SCHEMA, DayOutcome, RuleResult, Verdict
 
 SAMPLE_KEYS = 5
+KEY_RULE = "key_unique"
 KEY_SEPARATOR = ":"
+LANDING = "landing_order, source_file, source_row"
+"""Which of two rows came first, where their time does not tell."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Judgement:
         for rule in table.rules:
             if isinstance(rule.check, Unique):
                 self._judge_uniqueness(rule, rule.check)
+        self._mark_mended()
 
     @property
     def key(self) -> str:
@@ -95,22 +99,37 @@ class Judgement:
         return bool(self.surroundings.accepted_parts(parent)) or self.surroundings.has_rows(parent)
 
     def _drop_duplicates(self, candidates: str) -> None:
-        """Make `candidates` and `duplicates`: all rows but exact repetitions, and those by day."""
+        """Make `candidates`, and `repeated_rows`: those whose key repeats, each numbered among its exact copies."""
         time = identifier(self.table.time)
         columns = ", ".join(identifier(name) for name in self.table.column_names)
         key = ", ".join(identifier(name) for name in self.table.key)
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW candidates AS SELECT *, CAST({time} AT TIME ZONE 'UTC' AS DATE) AS day FROM {candidates}"
+            "CREATE OR REPLACE TEMP VIEW candidates AS "
+            f"SELECT *, CAST({time} AT TIME ZONE 'UTC' AS DATE) AS day FROM {candidates}"
         )
         # Grouping by the key is cheap; only rows whose key repeats are compared in full.
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {key} FROM candidates GROUP BY {key} HAVING count(*) > 1"
         )
-        same_key = " AND ".join(f"r.{identifier(n)} IS NOT DISTINCT FROM c.{identifier(n)}" for n in self.table.key)
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE duplicates AS SELECT day, landing_order, source_row, {key} FROM ("
-            f"SELECT c.*, row_number() OVER (PARTITION BY {columns} ORDER BY landing_order, source_row) AS copy "
-            f"FROM candidates c SEMI JOIN repeated r ON {same_key}) WHERE copy > 1"
+            f"CREATE OR REPLACE TEMP TABLE repeated_rows AS SELECT c.*, "
+            f"row_number() OVER (PARTITION BY {columns} ORDER BY {LANDING}) AS copy "
+            f"FROM candidates c SEMI JOIN repeated r ON {self._same_key('r', 'c')}"
+        )
+
+    def _same_key(self, left: str, right: str) -> str:
+        """SQL that is true for rows with the same key, absent values included."""
+        pairs = (f"{left}.{identifier(name)} IS NOT DISTINCT FROM {right}.{identifier(name)}" for name in self.table.key)
+        return " AND ".join(pairs)
+
+    def _kept(self) -> str:
+        """A table expression of the candidates without the further copies of any row."""
+        if fetch_row(self.connection, "SELECT count(*) FROM repeated_rows WHERE copy > 1") == (0,):
+            return "candidates"
+        # Where a row came from does not tell it from its copies: decoded logs of two files share their part of the lake.
+        return (
+            f"(SELECT * FROM candidates c ANTI JOIN repeated r ON {self._same_key('r', 'c')} "
+            "UNION ALL BY NAME SELECT * EXCLUDE (copy) FROM repeated_rows WHERE copy = 1)"
         )
 
     def _join_parents(self) -> None:
@@ -161,18 +180,11 @@ class Judgement:
             for check in self.table.parents
             if self._parent_is_known(check.table)
         )
-        any_duplicate = fetch_row(self.connection, "SELECT count(*) FROM duplicates") != (0,)
-        kept = (
-            "(SELECT * FROM candidates ANTI JOIN duplicates USING (landing_order, source_row, "
-            f"{', '.join(identifier(name) for name in self.table.key)}))"
-            if any_duplicate
-            else "candidates"
-        )
-        inner = f"SELECT c.*, {self._mask(terms)} AS broken FROM {kept} AS c{joins}"
+        inner = f"SELECT c.*, {self._mask(terms)} AS broken FROM {self._kept()} AS c{joins}"
         columns = ", ".join(identifier(name) for name in self.table.column_names)
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE judged AS SELECT {columns}, source_file, source_row, landing_order, day, broken "
-            f"FROM ({inner})"
+            f"CREATE OR REPLACE TEMP TABLE judged AS SELECT {columns}, source_file, source_row, landing_order, day, broken, "
+            f"false AS mended FROM ({inner})"
         )
 
     @staticmethod
@@ -189,29 +201,47 @@ class Judgement:
         )
         self.connection.execute(
             f"UPDATE judged SET broken = broken | {bit} WHERE rowid IN (SELECT row FROM (SELECT j.rowid AS row, row_number() "
-            f"OVER (PARTITION BY {columns} ORDER BY {identifier(self.table.time)}, landing_order, source_row) AS place "
+            f"OVER (PARTITION BY {columns} ORDER BY {identifier(self.table.time)}, {LANDING}) AS place "
             f"FROM judged j SEMI JOIN repeated USING ({columns}) WHERE {self.accepted}) WHERE place > 1)"
         )
-        for taken in self._taken_elsewhere(check, columns, present):
-            self.connection.register("taken", taken)
-            self.connection.execute(
-                f"UPDATE judged SET broken = broken | {bit} WHERE {self.accepted} AND rowid IN "
-                f"(SELECT j.rowid FROM judged j SEMI JOIN taken USING ({columns}))"
-            )
-            self.connection.unregister("taken")
+        for taken in self._published_elsewhere(check.columns, f"{self.accepted} AND {present}"):
+            self._mark(f"broken = broken | {bit}", self.accepted, columns, taken)
 
-    def _taken_elsewhere(self, check: Unique, columns: str, present: str) -> Iterator[pa.Table]:
-        """Keys of the judged rows that rows of other days already have."""
-        wanted = f"SELECT DISTINCT {columns} FROM judged WHERE {self.accepted} AND {present}"
+    def _mark_mended(self) -> None:
+        """Mark the refused rows of which another one with the same key is published: nothing is left to do about them."""
+        waiting = f"NOT {self.accepted} AND broken & {self.bits[KEY_RULE]} = 0"
+        if fetch_row(self.connection, f"SELECT count(*) FROM judged WHERE {waiting}") == (0,):
+            return
+        key = ", ".join(identifier(name) for name in self.table.key)
+        beside = f"SELECT DISTINCT {key} FROM judged SEMI JOIN (SELECT {key} FROM judged WHERE {waiting}) USING ({key}) "
+        here = fetch_table(self.connection, f"{beside} WHERE {self.accepted}")
+        self._mark("mended = true", waiting, key, here)
+        present = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in self.table.key)
+        for taken in self._published_elsewhere(self.table.key, f"{waiting} AND {present}"):
+            self._mark("mended = true", waiting, key, taken)
+
+    def _mark(self, change: str, condition: str, columns: str, found: pa.Table) -> None:
+        """Change the judged rows for which a condition holds and whose columns are among those found."""
+        self.connection.register("found", found)
+        self.connection.execute(
+            f"UPDATE judged SET {change} WHERE {condition} AND rowid IN "
+            f"(SELECT j.rowid FROM judged j SEMI JOIN found USING ({columns}))"
+        )
+        self.connection.unregister("found")
+
+    def _published_elsewhere(self, columns: Sequence[str], condition: str) -> Iterator[pa.Table]:
+        """Values of the judged rows' columns that published rows of other days have as well."""
+        names = ", ".join(identifier(name) for name in columns)
+        wanted = f"SELECT DISTINCT {names} FROM judged WHERE {condition}"
         if self.surroundings.earlier_parts:
             yield fetch_table(
                 self.connection,
-                f"SELECT DISTINCT {columns} FROM {parquet(self.surroundings.earlier_parts)} SEMI JOIN ({wanted}) USING ({columns})",
+                f"SELECT DISTINCT {names} FROM {parquet(self.surroundings.earlier_parts)} SEMI JOIN ({wanted}) USING ({names})",
             )
         if self.surroundings.has_rows_outside(self.table.name):
-            keys = fetch_table(self.connection, wanted)
-            if keys.num_rows:
-                yield self.surroundings.look_up_outside(self.table.name, check.columns, keys)
+            values = fetch_table(self.connection, wanted)
+            if values.num_rows:
+                yield self.surroundings.look_up_outside(self.table.name, columns, values)
 
     def _write_parts(self, folder: Path) -> dict[date, Path]:
         columns = ", ".join(identifier(name) for name in self.table.column_names)
@@ -234,11 +264,11 @@ class Judgement:
             self.connection,
             f"SELECT day, count(*) FILTER (WHERE {self.accepted}), count(*) FILTER (WHERE NOT {self.accepted}), "
             f"coalesce(sum(hash({columns})) FILTER (WHERE {self.accepted}), 0), "
-            f"coalesce(sum(hash({columns}, source_file, source_row, broken)) FILTER (WHERE NOT {self.accepted}), 0) "
+            f"coalesce(sum(hash({columns}, source_file, source_row, broken, mended)) FILTER (WHERE NOT {self.accepted}), 0) "
             "FROM judged GROUP BY day",
         )
         judged = {row[0]: row[1:] for row in rows}
-        duplicates = dict(fetch_rows(self.connection, "SELECT day, count(*) FROM duplicates GROUP BY day"))
+        duplicates = dict(fetch_rows(self.connection, "SELECT day, count(*) FROM repeated_rows WHERE copy > 1 GROUP BY day"))
         outcomes = []
         for day in self.days.days:
             published, quarantined, accepted_hash, refused_hash = judged.get(day, (0, 0, 0, 0))
@@ -276,17 +306,13 @@ class Judgement:
         rules = [rule for rule in self.table.rules if rule.severity is not Severity.WARNING]
         names = ", ".join(f"CASE WHEN broken & {self.bits[rule.name]} <> 0 THEN {text(rule.name)} END" for rule in rules)
         reasons = " ".join(f"WHEN {text(rule.name)} THEN {text(rule.reason)}" for rule in rules)
-        key = ", ".join(identifier(name) for name in self.table.key)
         content = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in self.table.column_names)
-        same_key = " AND ".join(f"a.{identifier(name)} = q.{identifier(name)}" for name in self.table.key)
         refused = fetch_table(
             self.connection,
             f"WITH refused AS (SELECT *, list_filter([{names}], lambda name: name IS NOT NULL) AS rules FROM judged "
-            f"WHERE NOT {self.accepted}), "
-            f"taken AS (SELECT DISTINCT {key} FROM judged SEMI JOIN (SELECT {key} FROM refused) USING ({key}) WHERE {self.accepted}) "
+            f"WHERE NOT {self.accepted}) "
             f"SELECT day, rules[1] AS rule, rules, CASE rules[1] {reasons} END AS reason, source_file, source_row, "
-            f"coalesce({self.key}, '') AS row_key, "
-            f"(EXISTS (SELECT 1 FROM taken a WHERE {same_key}) AND NOT list_contains(rules, 'key_unique')) AS mended, "
-            f"CAST(to_json(struct_pack({content})) AS VARCHAR) AS content FROM refused q ORDER BY day, source_file, source_row",
+            f"{self.key} AS row_key, mended, CAST(to_json(struct_pack({content})) AS VARCHAR) AS content "
+            "FROM refused ORDER BY day, source_file, source_row",
         )
         return refused.cast(QUARANTINE_SCHEMA)

@@ -51,6 +51,8 @@ class Source:
 
     find: Callable[[Step, Table, DayRange], Candidates]
     sized_by: str
+    reaches_back: Callable[[Workspace, DayRange], list[date]] = lambda workspace, days: []
+    """Earlier days whose rows change because of what was just published of these days."""
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The ticketing assets: raw tables, decoded logs, validated tables, views. Each is thin; the work is in the plain functions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -14,7 +15,7 @@ from ticketintel_pipelines.stages.validate import Source, landed_rows
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.decoding import decode_days
-from ticketintel_pipelines.ticketing.ledger import composed_transactions
+from ticketintel_pipelines.ticketing.ledger import composed_transactions, repairable_days
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
@@ -29,7 +30,7 @@ RAW_INPUTS: dict[str, tuple[str, ...]] = {
 
 SOURCES = {
     TRANSFERS.name: Source(owned_transfers, sized_by=TRANSFERS.name),
-    TRANSACTIONS.name: Source(composed_transactions, sized_by=MARKET_SALES.name),
+    TRANSACTIONS.name: Source(composed_transactions, sized_by=MARKET_SALES.name, reaches_back=repairable_days),
 }
 
 UPSTREAM = {
@@ -71,7 +72,7 @@ def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         with workspace.progress.step("decode logs"):
             report = decode_days(workspace, wanted_days(context), run_id=context.run_id, progress=context.log.info)
         unknown = sorted(report.unknown_by_topic.items(), key=lambda pair: -pair[1])
-        logs = {
+        logs: dict[str, Any] = {
             "logs": report.logs,
             "logs_decoded": report.decoded,
             "logs_of_unknown_events": report.unknown,

@@ -1,6 +1,6 @@
 """The ledger of ticket transactions: composed from decoded sales and transfers, tickets and orders by one SQL file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from ticketintel_pipelines.chain.events import ZERO_ADDRESS
@@ -8,6 +8,7 @@ from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.validate import EXTRACT_STAGE, VALIDATE_STAGE, Candidates, Step
+from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables.chain import MARKET_SALES, TRANSFERS
 from ticketintel_pipelines.ticketing.tables.platform import ORDERS, TICKETS
 from ticketintel_pipelines.warehouse.lookups import look_up
@@ -42,6 +43,21 @@ def composed_transactions(step: Step, table: Table, days: DayRange) -> Candidate
     return Candidates("composed", dict(counts))
 
 
+def repairable_days(workspace: Workspace, days: DayRange) -> list[date]:
+    """Earlier days with a sale whose buyer was unknown until one of the tokens was sold on by another wallet on `days`."""
+    with workspace.catalog() as catalog:
+        rows = catalog.connection.execute(
+            "SELECT DISTINCT (earlier.occurred_at AT TIME ZONE 'UTC')::date AS day FROM ticketing.transactions earlier "
+            "JOIN ticketing.transactions later ON later.token_id = earlier.token_id "
+            "AND later.contract_address IS NOT DISTINCT FROM earlier.contract_address "
+            "AND later.kind = 'resale' AND later.seller_address <> earlier.seller_address "
+            "WHERE earlier.buyer_source = 'unknown' AND earlier.occurred_at < %(first)s::date "
+            "AND later.occurred_at >= %(first)s::date AND later.occurred_at < %(last)s::date + 1 ORDER BY day",
+            {"first": days.first, "last": days.last},
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
 def _relation(step: Step, name: str, table: Table, parts: list[Path]) -> None:
     columns = ", ".join(identifier(column) for column in table.column_names)
     if parts:
@@ -73,10 +89,12 @@ def _find_tickets(step: Step) -> None:
         "event_id VARCHAR)"
     )
     token = ", ".join(TOKEN)
-    wanted = f"(SELECT DISTINCT {token} FROM (SELECT {token} FROM sales UNION SELECT {token} FROM moves) WHERE contract_address IS NOT NULL)"
+    traded = f"(SELECT {token} FROM sales UNION SELECT {token} FROM moves)"
+    wanted = f"(SELECT DISTINCT {token} FROM {traded} WHERE contract_address IS NOT NULL)"
     if parts := lake.parts(VALIDATE_STAGE, TICKETS.name, step.run_days.days):
         engine.execute(
-            f"INSERT INTO ticket_of_token SELECT {token}, ticket_id, event_id FROM {parquet(parts)} SEMI JOIN {wanted} USING ({token})"
+            f"INSERT INTO ticket_of_token SELECT {token}, ticket_id, event_id FROM {parquet(parts)} "
+            f"SEMI JOIN {wanted} USING ({token})"
         )
     if step.catalog.has_rows(step.domain.name, TICKETS.name, outside=step.run_days):
         missing = fetch_table(engine, f"SELECT * FROM {wanted} ANTI JOIN ticket_of_token USING ({token})")
@@ -92,7 +110,10 @@ def _find_orders(step: Step, days: DayRange) -> None:
     """Make `order_of_transaction`; an order may have been placed late on the day before it reached the chain."""
     lake = step.workspace.lake(step.domain)
     nearby = [days.first - timedelta(days=1), *days.days]
-    rows = "SELECT NULL::VARCHAR AS order_id, NULL::VARCHAR AS user_id, NULL::VARCHAR AS event_id, NULL::VARCHAR AS transaction_hash, NULL::DECIMAL(18,2) AS price_usd LIMIT 0"
+    rows = (
+        "SELECT NULL::VARCHAR AS order_id, NULL::VARCHAR AS user_id, NULL::VARCHAR AS event_id, "
+        "NULL::VARCHAR AS transaction_hash, NULL::DECIMAL(18,2) AS price_usd LIMIT 0"
+    )
     if parts := lake.parts(VALIDATE_STAGE, ORDERS.name, nearby):
         rows = (
             "SELECT order_id, user_id, event_id, transaction_hash, "

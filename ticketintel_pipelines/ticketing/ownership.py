@@ -27,19 +27,22 @@ def sound_moves(moves: Sequence[tuple[str, str]], owner: str | None) -> list[boo
     """For each movement (from, to) of one token in order: whether its sender owned the token then.
 
     `owner` is who owned it before the first movement; None when nobody knows, in which case the first sender is believed
-    unless the token is minted later on. A movement that is not sound does not change the owner.
+    unless the token is minted later on. A mint right after a burn is the token's return and says nothing of the time before
+    it. A movement that is not sound does not change the owner.
     """
-    minted_at = next((place for place, (sender, _) in enumerate(moves) if sender == ZERO_ADDRESS), None)
+    minted_at = next((place for place in range(len(moves)) if _is_first_mint(moves, place)), None)
     sound: list[bool] = []
     for place, (sender, receiver) in enumerate(moves):
-        if owner is None:
-            holds = minted_at is None or place >= minted_at
-        else:
-            holds = sender == owner
+        known = owner is not None
+        holds = sender == owner if known else minted_at is None or place >= minted_at
         sound.append(holds)
         if holds:
             owner = receiver
     return sound
+
+
+def _is_first_mint(moves: Sequence[tuple[str, str]], place: int) -> bool:
+    return moves[place][0] == ZERO_ADDRESS and (place == 0 or moves[place - 1][1] != ZERO_ADDRESS)
 
 
 def owned_transfers(step: Step, table: Table, days: DayRange) -> Candidates:
@@ -50,14 +53,19 @@ def owned_transfers(step: Step, table: Table, days: DayRange) -> Candidates:
         return no_rows(table)
     engine = step.engine
     engine.execute(f"CREATE OR REPLACE TEMP TABLE moves AS SELECT *, file_index AS landing_order FROM {parquet(parts)}")
+    # Of two logs with one key the earlier one is looked at, which is also the one that is kept.
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE chain AS SELECT * FROM moves WHERE standard = 'erc721' QUALIFY row_number() OVER ("
+        "PARTITION BY transaction_hash, log_index, batch_index "
+        "ORDER BY block_timestamp, landing_order, source_file, source_row) = 1"
+    )
     _owners_before(step, table, days)
     # Chained moves are sound: only tokens with a break in the chain are looked at one movement after the other.
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE suspects AS SELECT DISTINCT {TOKEN} FROM ("
         f"SELECT {TOKEN}, from_address, coalesce(lag(to_address) OVER token, o.owner) AS owner, "
         f"row_number() OVER token AS place, from_address = '{ZERO_ADDRESS}' AS is_mint "
-        f"FROM (SELECT DISTINCT ON (transaction_hash, log_index, batch_index) * FROM moves WHERE standard = 'erc721') "
-        f"LEFT JOIN owners o USING ({TOKEN}) WINDOW token AS (PARTITION BY {TOKEN} ORDER BY {ORDER})) "
+        f"FROM chain LEFT JOIN owners o USING ({TOKEN}) WINDOW token AS (PARTITION BY {TOKEN} ORDER BY {ORDER})) "
         "WHERE owner <> from_address OR (is_mint AND place > 1)"
     )
     broken = _broken_moves(engine)
@@ -75,7 +83,7 @@ def _owners_before(step: Step, table: Table, days: DayRange) -> None:
     lake, engine = step.workspace.lake(step.domain), step.engine
     earlier_days = [day for day in step.run_days.days if day < days.first]
     earlier = lake.parts(VALIDATE_STAGE, table.name, earlier_days)
-    wanted = f"(SELECT DISTINCT {TOKEN} FROM moves WHERE standard = 'erc721')"
+    wanted = f"(SELECT DISTINCT {TOKEN} FROM chain)"
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE history (contract_address VARCHAR, token_id VARCHAR, block_timestamp TIMESTAMPTZ, "
         "block_number BIGINT, log_index BIGINT, batch_index BIGINT, to_address VARCHAR)"
@@ -110,8 +118,8 @@ def _broken_moves(engine: duckdb.DuckDBPyConnection) -> pa.Table:
         engine,
         f"SELECT m.contract_address, m.token_id, any_value(o.owner), "
         f"list(struct_pack(transaction_hash, log_index, from_address, to_address) ORDER BY {ORDER}) "
-        "FROM (SELECT DISTINCT ON (transaction_hash, log_index, batch_index) * FROM moves WHERE standard = 'erc721') m "
-        f"SEMI JOIN suspects USING ({TOKEN}) LEFT JOIN owners o USING ({TOKEN}) GROUP BY m.contract_address, m.token_id",
+        f"FROM chain m SEMI JOIN suspects USING ({TOKEN}) LEFT JOIN owners o USING ({TOKEN}) "
+        "GROUP BY m.contract_address, m.token_id",
     )
     broken = list(_broken(rows))
     return pa.table(

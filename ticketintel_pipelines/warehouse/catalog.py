@@ -99,7 +99,7 @@ class Catalog:
             parameters = (*parameters, outside.first, outside.last)
         with self.connection.transaction():
             row = self.connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM ops.published_days WHERE domain = %s AND table_name = %s "  # type: ignore[arg-type]
+                f"SELECT EXISTS (SELECT 1 FROM ops.published_days WHERE domain = %s AND table_name = %s "
                 f"AND published > 0 {clause})",
                 parameters,
             ).fetchone()
@@ -154,7 +154,8 @@ class Catalog:
         """A text that changes whenever anything of these tables is published or scored."""
         with self.connection.transaction():
             row = self.connection.execute(
-                "SELECT coalesce(md5(string_agg(concat_ws('|', table_name, day, content_hash), ',' ORDER BY table_name, day)), '') "
+                "SELECT coalesce(md5(string_agg(concat_ws('|', table_name, day, content_hash), ',' "
+                "ORDER BY table_name, day)), '') "
                 "FROM ops.published_days WHERE domain = %s AND table_name = ANY (%s)",
                 (domain, list(tables)),
             ).fetchone()

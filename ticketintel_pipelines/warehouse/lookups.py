@@ -9,11 +9,14 @@ from psycopg import sql
 
 from ticketintel_pipelines.contract import ColumnType, Domain
 from ticketintel_pipelines.lake.layout import DayRange
-from ticketintel_pipelines.warehouse.publish import copy_batches
+from ticketintel_pipelines.warehouse.loading import copy_batches
 
 ARROW_TYPES = {
     ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
     ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.MONEY: pa.decimal128(18, 2),
+    ColumnType.BOOLEAN: pa.bool_(),
 }
 
 
@@ -36,7 +39,7 @@ def look_up(
     same = sql.SQL(" AND ").join(sql.SQL("t.{0} = w.{0}").format(sql.Identifier(name)) for name in columns)
     picked = sql.SQL(", ").join(_as_text(table.column(name).type, name) for name in (*columns, *carried))
     with connection.transaction():
-        connection.execute("DROP TABLE IF EXISTS wanted")
+        connection.execute("DROP TABLE IF EXISTS pg_temp.wanted")
         connection.execute(
             sql.SQL("CREATE TEMP TABLE wanted ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0").format(names, target)
         )

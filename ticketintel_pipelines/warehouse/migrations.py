@@ -11,7 +11,7 @@ from ticketintel_pipelines.errors import BadInputError
 SQL_FOLDER = Path(__file__).parents[2] / "sql"
 MIGRATIONS_FOLDER = SQL_FOLDER / "migrations"
 LOCK = 7_246_001
-"""Advisory lock that lets one process migrate at a time."""
+"""Advisory lock that lets one process at a time change the schema, its comments and its grants."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def migrate(connection: psycopg.Connection, migrations: list[Migration]) -> list
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             known = connection.execute("SELECT hash FROM ops.migrations WHERE version = %s", (migration.version,)).fetchone()
             if known is None:
-                connection.execute(migration.text)  # type: ignore[call-overload]
+                connection.execute(migration.text)
                 connection.execute(
                     "INSERT INTO ops.migrations (version, name, hash) VALUES (%s, %s, %s)",
                     (migration.version, migration.name, migration.hash),

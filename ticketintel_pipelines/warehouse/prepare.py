@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ticketintel_pipelines.contract import Domain
-from ticketintel_pipelines.warehouse.migrations import Migration, migrate, read_migrations
+from ticketintel_pipelines.warehouse.migrations import LOCK, Migration, migrate, read_migrations
 from ticketintel_pipelines.warehouse.roles import grant_roles
 from ticketintel_pipelines.warehouse.schema_check import check_schema, write_comments
 from ticketintel_pipelines.warehouse.server import Server, connect
@@ -20,6 +20,8 @@ def prepare_warehouse(server: Server, domains: Sequence[Domain]) -> list[Migrati
         applied = migrate(connection, read_migrations())
         for domain in domains:
             with connection.transaction():
+                # Two processes that start together would otherwise change the same comments and grants at once.
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
                 check_schema(connection, domain)
                 write_comments(connection, domain)
                 grant_roles(connection, domain)

@@ -1,23 +1,17 @@
 """Publishing: the judged rows of some days replace what was published of those days, in one transaction or not at all."""
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import duckdb
 import psycopg
-import pyarrow as pa
-import pyarrow.csv
 from psycopg import sql
 
-from ticketintel_pipelines.contract import ColumnType, Domain, Table
-from ticketintel_pipelines.lake.engine import identifier, parquet, stream
+from ticketintel_pipelines.contract import Domain, Table
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.quality.verdict import Verdict
-
-BATCH_ROWS = 100_000
+from ticketintel_pipelines.warehouse.loading import load_parts
 
 
 @dataclass(frozen=True)
@@ -56,8 +50,7 @@ def publish(
             if table.published:
                 _clear(connection, domain, table, days_together)
             _clear_quarantine(connection, domain, table, days_together)
-        parts = [verdict.parts[day] for day in days if day in verdict.parts]
-        rows = _load(connection, engine, domain, table, parts) if parts else 0
+        rows = load_parts(connection, engine, domain, table, {day: verdict.parts[day] for day in days if day in verdict.parts})
         _load_quarantine(connection, domain, verdict, days)
         _record(connection, domain, verdict, set(days), raw_sequence, run_id)
     return Publication(tuple(days), rows)
@@ -72,8 +65,6 @@ def _published_hashes(connection: psycopg.Connection, domain: Domain, table: Tab
 
 
 def _clear(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> None:
-    for month in _months(days):
-        connection.execute("SELECT ops.ensure_month_partition(%s, %s, %s)", (domain.name, table.name, month))
     start = datetime.combine(days.first, time(), UTC)
     end = datetime.combine(days.last + timedelta(days=1), time(), UTC)
     statement = sql.SQL("DELETE FROM {} WHERE {time} >= %s AND {time} < %s").format(
@@ -89,48 +80,6 @@ def _clear_quarantine(connection: psycopg.Connection, domain: Domain, table: Tab
     )
 
 
-def _months(days: DayRange) -> list[date]:
-    return sorted({day.replace(day=1) for day in days.days})
-
-
-def _load(
-    connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, domain: Domain, table: Table, parts: Sequence[Path]
-) -> int:
-    """COPY the rows of some parts into a table; returns how many."""
-    # Money leaves as text: Arrow's CSV writer does not know decimals.
-    columns = ", ".join(
-        f"CAST({identifier(column.name)} AS VARCHAR) AS {identifier(column.name)}"
-        if column.type is ColumnType.MONEY
-        else identifier(column.name)
-        for column in table.columns
-    )
-    reader = stream(engine, f"SELECT {columns} FROM {parquet(parts)}", BATCH_ROWS)
-    return copy_batches(connection, (domain.name, table.name), table.column_names, reader)
-
-
-def copy_batches(
-    connection: psycopg.Connection, target: tuple[str, ...], columns: Sequence[str], batches: Iterable[pa.RecordBatch]
-) -> int:
-    """COPY Arrow batches into a table as CSV, in which an absent value and an empty text differ."""
-    names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(*target), names)
-    rows = 0
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for batch in batches:
-            for chunk in _csv(batch):
-                copy.write(chunk)
-            rows += batch.num_rows
-    return rows
-
-
-def _csv(batch: pa.RecordBatch) -> Iterator[bytes]:
-    if batch.num_rows:
-        sink = io.BytesIO()
-        options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
-        pyarrow.csv.write_csv(batch, sink, options)
-        yield sink.getvalue()
-
-
 def _load_quarantine(connection: psycopg.Connection, domain: Domain, verdict: Verdict, days: Sequence[date]) -> None:
     changed = set(days)
     rows = [row for row in verdict.quarantine.to_pylist() if row["day"] in changed]
@@ -138,7 +87,7 @@ def _load_quarantine(connection: psycopg.Connection, domain: Domain, verdict: Ve
         return
     columns = ("day", "rule", "rules", "reason", "source_file", "source_row", "row_key", "mended", "content")
     statement = f"COPY ops.quarantine (domain, table_name, {', '.join(columns)}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[call-overload]
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row((domain.name, verdict.table.name, *(row[column] for column in columns)))
 

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from ticketintel_pipelines.errors import BadInputError, UnavailableError
 from ticketintel_pipelines.settings import DATABASE_URL, Settings
@@ -19,6 +20,7 @@ MINIMUM_VERSION = 15
 EMBEDDED_TUNING = {
     # A night's bulk load should not be cut up by checkpoints.
     "max_wal_size": "4GB",
+    "maintenance_work_mem": "256MB",
 }
 
 
@@ -62,8 +64,12 @@ def start_server(settings: Settings) -> Server:
 
 
 def _named(text: str) -> URL:
-    url = make_url(text)
-    if url.get_backend_name() != "postgresql" or not url.database:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # The text is not repeated: it may hold a password.
+        url = None
+    if url is None or url.get_backend_name() != "postgresql" or not url.database:
         raise BadInputError(
             f"{DATABASE_URL.name} is not the URL of a PostgreSQL database; write postgresql://user:password@host:port/database"
         )
@@ -137,7 +143,13 @@ def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection:
     """
     try:
         connection = psycopg.connect(
-            dsn, autocommit=autocommit, connect_timeout=10, application_name="ticketintel", options="-c TimeZone=UTC"
+            dsn,
+            autocommit=autocommit,
+            connect_timeout=10,
+            application_name="ticketintel",
+            options="-c TimeZone=UTC",
+            # What is copied is UTF-8, whatever encoding the database was made with.
+            client_encoding="UTF8",
         )
     except psycopg.OperationalError as error:
         where = conninfo_to_dict(dsn)

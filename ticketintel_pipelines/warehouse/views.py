@@ -49,12 +49,8 @@ def read_view(domain: str, path: Path) -> View:
     lines = path.read_text().splitlines()
     opening = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     query = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
-    tagged = dict(re.match(r"(key|reads): *(.*)", line).groups() for line in opening if re.match(r"(key|reads):", line))  # type: ignore[union-attr]
-    columns = dict(
-        re.match(r"column (\w+): *(.*)", line).groups()  # type: ignore[union-attr]
-        for line in opening
-        if line.startswith("column ")
-    )
+    tagged = {found[1]: found[2] for line in opening if (found := re.fullmatch(r"(key|reads): *(.*)", line))}
+    columns = {found[1]: found[2] for line in opening if (found := re.fullmatch(r"column (\w+): *(.*)", line))}
     prose = [line for line in opening if not re.match(r"(key|reads|column \w+):", line)]
     for tag in ("key", "reads"):
         if tag not in tagged:
@@ -79,6 +75,9 @@ def refresh_view(connection: psycopg.Connection, view: View, state: str, reader:
     """Bring a view up to date with what it reads; `state` names that state, `reader` is the role that may read it.
 
     All of it is one transaction: whoever reads sees the old rows or the new ones.
+
+    Raises:
+        BadInputError: the view's opening comment and its query do not name the same columns; the old view stays.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"view {view.domain}.{view.name}",))
@@ -146,10 +145,11 @@ def _build(connection: psycopg.Connection, view: View, reader: str) -> None:
     """Build the view under another name, then let it take the place of the one that stands."""
     new = _name(view, "__new")
     connection.execute(sql.SQL("DROP MATERIALIZED VIEW IF EXISTS {}").format(new))
-    connection.execute(sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(new, sql.SQL(view.query)))  # type: ignore[arg-type]
-    index = f"{view.name}_{view.hash}_key"
+    connection.execute(sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(new, sql.SQL(view.query)))
+    _check_columns(connection, view)
     key = sql.SQL(", ").join(sql.Identifier(name) for name in view.key)
-    connection.execute(sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(sql.Identifier(index), new, key))
+    # Without a name of its own the index cannot collide with that of the view that still stands.
+    connection.execute(sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(new, key))
     comment = f"{view.description} ({HASH_MARK}{view.hash})"
     connection.execute(sql.SQL("COMMENT ON MATERIALIZED VIEW {} IS {}").format(new, sql.Literal(comment)))
     for column, meaning in view.columns.items():
@@ -161,3 +161,18 @@ def _build(connection: psycopg.Connection, view: View, reader: str) -> None:
     connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(new, sql.Identifier(reader)))
     connection.execute(sql.SQL("DROP MATERIALIZED VIEW IF EXISTS {}").format(_name(view)))
     connection.execute(sql.SQL("ALTER MATERIALIZED VIEW {} RENAME TO {}").format(new, sql.Identifier(view.name)))
+
+
+def _check_columns(connection: psycopg.Connection, view: View) -> None:
+    """Refuse a view whose opening comment and query do not name the same columns."""
+    cursor = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(_name(view, "__new")))
+    selected = {column.name for column in cursor.description or ()}
+    complaints = [
+        (selected - set(view.columns), "selected but not described"),
+        ({*view.columns, *view.key} - selected, "described or part of the key but not selected"),
+    ]
+    for names, complaint in complaints:
+        if names:
+            raise BadInputError(
+                f"{view.name}.sql: {', '.join(sorted(names))} {complaint}; mend its opening comment or its query"
+            )

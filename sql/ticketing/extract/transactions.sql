@@ -4,7 +4,46 @@
 --
 -- A sale is a transaction. A movement is one too unless the same token was sold in the same chain transaction: then the movement
 -- is how that sale was delivered, over however many hands.
-WITH sold AS (
+WITH delivered AS (
+    SELECT
+        transaction_hash,
+        contract_address,
+        token_id,
+        arg_min(from_address, log_index) AS giver,
+        arg_max(to_address, log_index) AS receiver
+    FROM moves
+    GROUP BY transaction_hash, contract_address, token_id
+),
+
+-- Seaport logs both sides of a matched pair of orders, each without its counterpart: the transfer tells who that was, and the two
+-- become one sale.
+matched AS (
+    SELECT
+        sales.* REPLACE (
+            coalesce(nullif(seller_address, '0x0000000000000000000000000000000000000000'), giver) AS seller_address,
+            coalesce(nullif(buyer_address, '0x0000000000000000000000000000000000000000'), receiver) AS buyer_address
+        )
+    FROM sales
+    INNER JOIN delivered USING (transaction_hash, contract_address, token_id)
+    WHERE
+        marketplace = 'seaport'
+        AND '0x0000000000000000000000000000000000000000' IN (sales.seller_address, sales.buyer_address)
+    QUALIFY row_number() OVER (
+        PARTITION BY transaction_hash, contract_address, token_id, source_file, source_row, landing_order ORDER BY log_index
+    ) = 1
+        AND log_index = min(log_index) OVER (PARTITION BY transaction_hash, contract_address, token_id)
+),
+
+all_sales AS (
+    SELECT * FROM sales
+    WHERE
+        marketplace <> 'seaport'
+        OR '0x0000000000000000000000000000000000000000' NOT IN (seller_address, buyer_address)
+    UNION ALL BY NAME
+    SELECT * FROM matched
+),
+
+sold AS (
     SELECT
         sales.transaction_hash,
         sales.log_index,
@@ -13,7 +52,11 @@ WITH sold AS (
         ) - 1 AS place,
         sales.block_timestamp AS occurred_at,
         sales.block_number,
-        CASE WHEN sales.seller_address = '0x0000000000000000000000000000000000000000' THEN 'primary_sale' ELSE 'resale' END AS kind,
+        CASE
+            WHEN sales.seller_address = '0x0000000000000000000000000000000000000000' AND sales.marketplace = 'platform'
+                THEN 'primary_sale'
+            ELSE 'resale'
+        END AS kind,
         sales.marketplace,
         sales.contract_address,
         sales.token_id,
@@ -31,7 +74,7 @@ WITH sold AS (
         sales.source_file,
         sales.source_row,
         sales.landing_order
-    FROM sales
+    FROM all_sales AS sales
     LEFT JOIN next_sales USING (transaction_hash, log_index, token_id)
 ),
 

@@ -205,7 +205,8 @@ TRANSACTIONS = Table(
         Column(
             "buyer_source",
             ColumnType.TEXT,
-            "How the buyer is known: recorded; repaired (seller of the token's next sale, since the contract did not say); unknown.",
+            "How the buyer is known: recorded; repaired (the contract did not say, so it is the seller of the token's next "
+            "sale); unknown.",
         ),
         Column(
             "price_wei",

@@ -1,0 +1,105 @@
+"""Documents for people, written from the declarations: the data dictionary and the raw contract."""
+
+from collections.abc import Iterable, Sequence
+
+from ticketintel_pipelines.contract.columns import Column
+from ticketintel_pipelines.contract.rules import Severity
+from ticketintel_pipelines.contract.tables import Domain, Source, Table
+
+EFFECTS = {
+    Severity.QUARANTINE: "quarantine",
+    Severity.WARNING: "warning",
+    Severity.CRITICAL: "blocks publishing",
+}
+
+
+def data_dictionary(domain: Domain, views: Iterable[tuple[str, str, dict[str, str]]]) -> str:
+    """What analysts find in Postgres, as Markdown: views (name, description, columns) first, then tables with their rules."""
+    lines = [
+        f"# Data dictionary: {domain.name}",
+        "",
+        f"{domain.description} Generated from the declarations; `make docs` writes it anew.",
+        "",
+        "Times are UTC. Columns marked *personal* are closed to analysts.",
+        "",
+        "## Views",
+    ]
+    for name, description, columns in views:
+        lines += ["", f"### {domain.name}.{name}", "", description, "", "| column | meaning |", "|---|---|"]
+        lines += [f"| {column} | {_cell(words)} |" for column, words in columns.items()]
+    lines += ["", "## Tables"]
+    for table in domain.published_tables:
+        lines += ["", *_table_section(domain, table)]
+    return "\n".join(lines) + "\n"
+
+
+def raw_contract(domain: Domain) -> str:
+    """What can be handed in, as Markdown: each raw table with its columns, types and other names."""
+    lines = [
+        f"# The raw contract: {domain.name}",
+        "",
+        "What `ticketintel import` takes. Generated from the declarations; `make docs` writes it anew.",
+        "",
+        "A folder of Parquet, CSV (comma, UTF-8, a header) or JSON lines files, any subset of the tables below. A file belongs to "
+        "the table that its name contains as a word (`orders.csv`, `orders-2026-01.parquet`) or whose folder it lies in "
+        "(`orders/2026-01-01.parquet`). Column order does not matter; columns that are not listed are left out, and said so.",
+        "",
+        "- Times: ISO 8601 (`2026-01-31T12:00:00Z`; without an offset: UTC), Parquet timestamps, or whole seconds since 1970.",
+        "- Token ids and wei: decimal text of up to 78 digits, or integers; never floats.",
+        "- Addresses, hashes, data: `0x` and hexadecimal digits, or Parquet binary.",
+        "- Logs and blocks come as ethereum-etl or cryo export them: topics in one column or four, and where logs carry no time, "
+        "it is taken from the blocks of the same folder or of an earlier import.",
+        "",
+        "A cell that is not of its column's type refuses the whole folder, with file, row and column named. A row that breaks a "
+        "rule is taken in and set aside in quarantine when it is validated.",
+    ]
+    for table in domain.raw_tables:
+        lines += [
+            "",
+            f"## {table.name}",
+            "",
+            f"{table.description} One row is {table.grain}; `{'`, `'.join(table.key)}` identifies it, `{table.time}` decides its day.",
+            "",
+            "| column | type | required | also called | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_raw_row(table, column) for column in table.columns]
+    return "\n".join(lines) + "\n"
+
+
+def _raw_row(table: Table, column: Column) -> str:
+    optional = not column.required or (table.time_from is not None and column.name == table.time)
+    names = list(column.aliases) + (["topics"] if column.name.startswith("topic") else [])
+    cells = (column.name, column.type.label, "" if optional else "yes", ", ".join(names), _meaning(column))
+    return f"| {' | '.join(cells)} |"
+
+
+def _table_section(domain: Domain, table: Table) -> list[str]:
+    lines = [
+        f"### {domain.name}.{table.name}",
+        "",
+        f"{table.description} One row is {table.grain}.",
+        f"Key: `{'`, `'.join(table.key)}`. Time: `{table.time}`. Retention: {table.retention.value}.",
+        "",
+        "| column | type | may be null | personal | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for column in table.columns:
+        personal = column.personal.value if column.personal else ""
+        cells = (column.name, column.type.postgres, "" if column.required else "yes", personal, _meaning(column))
+        lines.append(f"| {' | '.join(cells)} |")
+    if table.source is not Source.MODEL:
+        lines += ["", "| rule | effect | a row fails when |", "|---|---|---|", *_rule_rows(table)]
+    return lines
+
+
+def _rule_rows(table: Table) -> Sequence[str]:
+    return [f"| {rule.name} | {EFFECTS[rule.severity]} | {_cell(rule.reason)} |" for rule in table.rules]
+
+
+def _meaning(column: Column) -> str:
+    return _cell(f"{column.description} ({column.unit})" if column.unit else column.description)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
