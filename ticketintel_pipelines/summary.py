@@ -78,7 +78,7 @@ def missing_tables(connection: psycopg.Connection, domain: Domain) -> list[str]:
     landed = {
         row[0]
         for row in connection.execute(
-            "SELECT DISTINCT table_name FROM ops.raw_fragments WHERE domain = %s", (domain.name,)
+            "SELECT DISTINCT table_name FROM ops.imported_files WHERE domain = %s", (domain.name,)
         ).fetchall()
     }
     return [table.name for table in domain.raw_tables if table.name not in landed]

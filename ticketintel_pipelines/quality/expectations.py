@@ -17,6 +17,8 @@ from ticketintel_pipelines.quality.validation import Judgement
 SAMPLES = 5
 AUDIT_ROWS = 250_000
 """Rows handed over at once: a frame of all rows of a month would not fit into memory."""
+ASCII_CLASSES = {"d": "0-9", "s": r"\t\n\f\r ", "w": "0-9A-Za-z_"}
+"""What the classes of regular expressions hold in RE2."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def expectation_of(rule: Rule) -> Any:
         case InRange(column=column, minimum=minimum, maximum=maximum):
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=minimum, max_value=maximum, meta=meta)
         case Matches(column=column, pattern=pattern):
-            # As in RE2, classes such as \d mean ASCII, and the end is the end of the text and not of its last line.
-            regex = rf"^(?a:{without_groups(pattern)})\Z"
+            # The end is the end of the text and not of its last line.
+            regex = rf"^(?:{portable(pattern)})\Z"
             return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=regex, meta=meta)
         case OneOf(column=column, values=values):
             return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), meta=meta)
@@ -82,14 +84,24 @@ def expectation_of(rule: Rule) -> Any:
             return gxe.ExpectColumnValuesToBeInSet(column=outcome_column(rule), value_set=[True], meta=meta)
 
 
-def without_groups(pattern: str) -> str:
-    """The same regular expression with groups that capture nothing: pandas warns of captures that it does not use."""
-    # Escaped characters and character classes are stepped over; what is left of "(" opens a group.
-    return re.sub(
-        r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\((?!\?)",
-        lambda found: found[1] or "(?:",
-        pattern,
-    )
+def portable(pattern: str) -> str:
+    """A pattern of RE2 that means the same to the engine of Python, either of which pandas may choose for a column.
+
+    Classes such as `\\d` are spelt out, since Python's hold more than ASCII. Groups capture nothing, since pandas warns of
+    captures that it does not use.
+    """
+
+    def translated(found: re.Match[str]) -> str:
+        token = found[0]
+        if token == "(":
+            return "(?:"
+        if token.startswith("["):
+            return re.sub(r"\\.", lambda escape: ASCII_CLASSES.get(escape[0][1], escape[0]), token)
+        if (letters := ASCII_CLASSES.get(token[1].lower())) is None:
+            return token
+        return f"[{letters}]" if token[1].islower() else f"[^{letters}]"
+
+    return re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?!\?)", translated, pattern)
 
 
 def audit(judgement: Judgement) -> list[Audit]:

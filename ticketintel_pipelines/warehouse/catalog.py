@@ -84,10 +84,10 @@ class Catalog:
         return int(row[0])
 
     def landed_tables(self, domain: str) -> set[str]:
-        """Raw tables of which anything was ever landed."""
+        """Raw tables of which a file was ever taken in, be it one without rows."""
         with self.connection.transaction():
             rows = self.connection.execute(
-                "SELECT DISTINCT table_name FROM ops.raw_fragments WHERE domain = %s", (domain,)
+                "SELECT DISTINCT table_name FROM ops.imported_files WHERE domain = %s", (domain,)
             ).fetchall()
         return {row[0] for row in rows}
 

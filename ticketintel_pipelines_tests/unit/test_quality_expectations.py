@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketintel_pipelines.contract import (
-    Domain,
     Follows,
     Holds,
     InRange,
@@ -25,9 +24,9 @@ from ticketintel_pipelines.contract import (
     Table,
     Unique,
 )
-from ticketintel_pipelines.lake.engine import fetch_row, open_engine
+from ticketintel_pipelines.lake.engine import fetch_row, open_engine, text
 from ticketintel_pipelines.quality import expectations
-from ticketintel_pipelines.quality.expectations import Audit, audit, expectation_of, without_groups
+from ticketintel_pipelines.quality.expectations import Audit, audit, expectation_of, portable
 from ticketintel_pipelines.quality.validation import Judgement
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines_tests.unit.judging import Published, at, judge, thing, things
@@ -55,7 +54,7 @@ ROWS = [
     thing("g", at(), word="(:", size=1, weight=1.0),
     thing("h", at(), word="it's", size=1),
     thing("i", at(), word="it's", size=1),
-    thing("i", at(second=1), word="other"),
+    thing("i", at(second=1), word="it's", size=5),
     thing(None, at(), word=":\n"),
 ]
 
@@ -96,7 +95,7 @@ def test_both_count_the_same_rows_for_every_kind_of_rule(judgement) -> None:
 def test_the_failing_rows_are_named_by_key(judgement) -> None:
     found = audited(judgement)
     assert found["price_range"].sample_keys == ("b", "d")
-    assert set(found["word_form"].sample_keys) == {"b", "d", "e", "f", "h", "i", ""}
+    assert found["word_form"].sample_keys == ("b", "d", "e", "f", "h"), "no more than a few"
 
 
 def test_both_agree_on_columns_without_any_value(engine) -> None:
@@ -167,23 +166,23 @@ def test_the_audit_writes_no_progress_bars(judgement, capfd) -> None:
         ("[]()](y)", "[]()](?:y)"),
         (r"[\](](y)", r"[\](](?:y)"),
         ("(?:a)(?i:b)", "(?:a)(?i:b)"),
+        (r"\d+\.\D", r"[0-9]+\.[^0-9]"),
+        (r"[^@\s]\w\\d", r"[^@\t\n\f\r ][0-9A-Za-z_]\\d"),
     ],
 )
-def test_groups_lose_their_capture_and_nothing_else_changes(pattern: str, expected: str) -> None:
-    assert without_groups(pattern) == expected
+def test_groups_lose_their_capture_and_classes_are_spelt_out(pattern: str, expected: str) -> None:
+    assert portable(pattern) == expected
     assert re.compile(expected).groups == 0
 
 
-@given(text=st.text(alphabet="0123456789.:abf(\n１x", max_size=18))
-def test_a_pattern_without_groups_matches_the_same_texts(text: str) -> None:
-    assert bool(re.fullmatch(without_groups(IP_FORM), text)) == bool(re.fullmatch(IP_FORM, text))
+@given(word=st.text(alphabet="0123456789.:@ab(\n\v １x", max_size=18))
+@pytest.mark.parametrize("pattern", [IP_FORM, r"[^@\s]+@[^@\s]+\.[^@\s]+", r"\W\w*\S"])
+def test_a_translated_pattern_matches_in_python_what_it_matches_in_sql(engine, pattern: str, word: str) -> None:
+    in_sql = fetch_row(engine, f"SELECT regexp_full_match({text(word)}, {text(pattern)})")[0]
+    assert bool(re.fullmatch(portable(pattern), word)) == in_sql
 
 
-def declared(domain: Domain) -> list[Table]:
-    return list(domain.validated_tables)
-
-
-@pytest.mark.parametrize("table", declared(TICKETING), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", TICKETING.validated_tables, ids=lambda table: table.name)
 def test_every_declared_pattern_is_free_of_captures_once_translated(table: Table) -> None:
     for rule in table.rules:
         if isinstance(rule.check, Matches):
