@@ -25,7 +25,7 @@ docs: $(STAMP)  ## write the data dictionary and the raw contract anew from the 
 	@$(BIN)/python -m ticketintel_pipelines.documents
 
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		--python-version 3.11 --output-file requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml

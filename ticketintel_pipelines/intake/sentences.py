@@ -57,7 +57,7 @@ def _said(file: RawFile, error: duckdb.Error | None) -> str:
     if error is None:
         return ""
     first = str(error).splitlines()[0].replace(str(file.path.absolute()), file.path.name)
-    return f" ({shortened(re.sub(r'^[A-Z][A-Za-z ]* Error: ', '', first).rstrip('. '), LONGEST_LIST)})"
+    return f" ({shortened(re.sub(r'^[A-Za-z ]*(Error|Exception): ', '', first).rstrip('. '), LONGEST_LIST)})"
 
 
 def _broken_csv_row(file: RawFile) -> tuple[int, str]:

@@ -87,7 +87,7 @@ def test_truncated_parquet(deployment: Deployment, share: float) -> None:
     refusal(deployment, "users.parquet is not a whole Parquet file", "truncated")
 
 
-@pytest.mark.parametrize("place", [0, 4, 200, 1_000, 4_000, -50])
+@pytest.mark.parametrize("place", [0, 4, 200, 1_000, 4_000])
 def test_parquet_with_zeros_inside(deployment: Deployment, place: int) -> None:
     path = write_rows(deployment.raw / "users.parquet", [user(n, full_name=f"{n:x}" * 9) for n in range(500)])
     content = bytearray(path.read_bytes())
