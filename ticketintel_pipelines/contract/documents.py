@@ -40,25 +40,26 @@ def raw_contract(domain: Domain) -> str:
         "",
         "What `ticketintel import` takes. Generated from the declarations; `make docs` writes it anew.",
         "",
-        "A folder of Parquet, CSV (comma, UTF-8, a header) or JSON lines files, any subset of the tables below. A file belongs to "
-        "the table that its name contains as a word (`orders.csv`, `orders-2026-01.parquet`) or whose folder it lies in "
+        "A folder of Parquet, CSV (comma, UTF-8, a header) or JSON lines files, any subset of the tables below. A file "
+        "belongs to the table that its name contains as a word (`orders.csv`, `orders-2026-01.parquet`) or whose folder it lies in "
         "(`orders/2026-01-01.parquet`). Column order does not matter; columns that are not listed are left out, and said so.",
         "",
         "- Times: ISO 8601 (`2026-01-31T12:00:00Z`; without an offset: UTC), Parquet timestamps, or whole seconds since 1970.",
         "- Token ids and wei: decimal text of up to 78 digits, or integers; never floats.",
         "- Addresses, hashes, data: `0x` and hexadecimal digits, or Parquet binary.",
-        "- Logs and blocks come as ethereum-etl or cryo export them: topics in one column or four, and where logs carry no time, "
-        "it is taken from the blocks of the same folder or of an earlier import.",
+        "- Logs and blocks come as ethereum-etl or cryo export them: topics in one column or four, and where logs carry no "
+        "time, it is taken from the blocks of the same folder or of an earlier import.",
         "",
-        "A cell that is not of its column's type refuses the whole folder, with file, row and column named. A row that breaks a "
-        "rule is taken in and set aside in quarantine when it is validated.",
+        "A cell that is not of its column's type refuses the whole folder, with file, row and column named. A row that breaks "
+        "a rule is taken in and set aside in quarantine when it is validated.",
     ]
     for table in domain.raw_tables:
         lines += [
             "",
             f"## {table.name}",
             "",
-            f"{table.description} One row is {table.grain}; `{'`, `'.join(table.key)}` identifies it, `{table.time}` decides its day.",
+            f"{table.description} One row is {table.grain}; `{'`, `'.join(table.key)}` identifies it, `{table.time}` decides "
+            "its day.",
             "",
             "| column | type | required | also called | meaning |",
             "|---|---|---|---|---|",

@@ -8,27 +8,24 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from ticketintel_pipelines.lake.layout import PART, DayRange, Lake
+import psutil
+
+from ticketintel_pipelines.lake.layout import DayRange, Lake
 
 
 @contextmanager
 def scratch_folder(lake: Lake) -> Iterator[Path]:
-    """A folder on the lake's disk that is gone afterwards, whatever happens in between."""
+    """A folder on the lake's disk that is gone afterwards; those of killed processes are swept away by the next one."""
     lake.scratch.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=lake.scratch))
+    for left_behind in lake.scratch.glob("*-*"):
+        owner = left_behind.name.split("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left_behind, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=lake.scratch))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def staged_parts(folder: Path) -> dict[date, Path]:
-    """The parts that DuckDB's `PARTITION_BY (day)` wrote under a folder, by day."""
-    parts: dict[date, Path] = {}
-    for partition in sorted(folder.glob("day=*")):
-        (part,) = partition.glob("*.parquet")
-        parts[date.fromisoformat(partition.name.removeprefix("day="))] = part
-    return parts
 
 
 def swap_in(lake: Lake, stage: str, table: str, days: DayRange, parts: dict[date, Path]) -> None:
@@ -64,6 +61,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-__all__ = ["PART", "move_into_place", "scratch_folder", "staged_parts", "swap_in"]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ticketintel_pipelines.chain.decode import decode_logs
 from ticketintel_pipelines.contract import Rule
 from ticketintel_pipelines.contract.rules import Holds
-from ticketintel_pipelines.intake.importer import SOURCE_COLUMNS
+from ticketintel_pipelines.intake.landing import SOURCE_COLUMNS
 from ticketintel_pipelines.lake.engine import fetch_table, identifier, parquet
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in

@@ -8,8 +8,10 @@ from pathlib import Path
 import psycopg
 
 from ticketintel_pipelines.contract import Domain, Refers
-from ticketintel_pipelines.intake.importer import LandedFile
+from ticketintel_pipelines.intake.landing import LandedFile
 from ticketintel_pipelines.lake.layout import DayRange
+
+KNOWN_FILES = "SELECT content_hash FROM ops.imported_files WHERE domain = %s"
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,7 @@ class Catalog:
 
     def known_files(self, domain: str) -> set[str]:
         with self.connection.transaction():
-            rows = self.connection.execute("SELECT content_hash FROM ops.imported_files WHERE domain = %s", (domain,))
-            return {row[0] for row in rows.fetchall()}
+            return {row[0] for row in self.connection.execute(KNOWN_FILES, (domain,)).fetchall()}
 
     def fragments_of(self, domain: str, table: str) -> list[Path]:
         with self.connection.transaction():
@@ -42,9 +43,13 @@ class Catalog:
 
     def record_import(self, domain: str, files: Sequence[LandedFile]) -> None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
+            # Two imports of one folder at once land the same fragments: the second one to get here has nothing to add.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"import {domain}",))
+            known = {row[0] for row in cursor.execute(KNOWN_FILES, (domain,)).fetchall()}
+            files = [file for file in files if file.content_hash not in known]
             cursor.executemany(
                 "INSERT INTO ops.imported_files (domain, content_hash, table_name, source_file, bytes, rows) "
-                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "VALUES (%s, %s, %s, %s, %s, %s)",
                 [(domain, file.content_hash, file.table, file.name, file.bytes, file.rows) for file in files],
             )
             cursor.executemany(

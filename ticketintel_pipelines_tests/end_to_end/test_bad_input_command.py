@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 
 from ticketintel_pipelines.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
@@ -91,7 +92,8 @@ def test_a_full_disk_ends_the_command_and_with_room_the_same_command_succeeds(
     settings = make_settings(TICKETINTEL_HOME=str(small_disk))
     raw = tmp_path / "raw"
     raw.mkdir()
-    users = [user(n, full_name=os.urandom(40).hex(), created_at=f"2026-01-{1 + n % 9:02d}T00:00:00Z") for n in range(40_000)]
+    moments = [f"2026-01-{1 + n % 9:02d}T00:00:00Z" for n in range(20_000)]
+    users = [user(n, full_name=os.urandom(150).hex(), created_at=moment) for n, moment in enumerate(moments)]
     write_rows(raw / "users.csv", users[:100])
     write_rows(raw / "users_2.csv", users)
     refused = import_folder(raw, environment_of(settings))
@@ -99,4 +101,5 @@ def test_a_full_disk_ends_the_command_and_with_room_the_same_command_succeeds(
     assert (imported(settings), landed(settings)) == ([], [])
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
     assert import_folder(raw, environment_of(settings)).returncode == 0
-    assert imported(settings) == [("users.csv", 100), ("users_2.csv", 40_000)]
+    assert imported(settings) == [("users.csv", 100), ("users_2.csv", 20_000)]
+    assert sum(pq.read_metadata(path).num_rows for path in landed(settings)) == 20_100

@@ -58,3 +58,9 @@ class Publisher:
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple]:
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(query, parameters).fetchall()
+
+
+def make_partition(connection: psycopg.Connection, table: str, month: str) -> None:
+    """Let a table take the rows of a month."""
+    for step in ("make", "attach"):
+        connection.execute(f"SELECT ops.{step}_month_partition('ticketing', %s, %s::date)", (table, month))

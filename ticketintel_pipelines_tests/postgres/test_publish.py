@@ -212,7 +212,7 @@ def test_numbers_and_times_arrive_exactly(publisher) -> None:
         },
         {**ticket, "ticket_id": "3", "token_id": "9" * 78, "face_value_usd": Decimal("0.10")},
     ]
-    event = {name: "x" for name in ("name", "category", "venue", "city", "country_code", "organiser_id", "contract_address")}
+    event = dict.fromkeys(("name", "category", "venue", "city", "country_code", "organiser_id", "contract_address"), "x")
     event |= {"created_at": when, "on_sale_at": when, "starts_at": datetime(9999, 12, 31, tzinfo=UTC), "face_value_usd": 0}
     events = [
         {**event, "event_id": "1", "latitude": 0.1 + 0.2, "longitude": -1e-300, "capacity": 2**63 - 1},

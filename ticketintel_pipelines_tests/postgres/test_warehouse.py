@@ -19,6 +19,7 @@ from ticketintel_pipelines.warehouse.migrations import Migration, migrate, read_
 from ticketintel_pipelines.warehouse.prepare import prepare_warehouse
 from ticketintel_pipelines.warehouse.schema_check import check_schema, column_words, write_comments
 from ticketintel_pipelines.warehouse.server import Server, connect, start_server
+from ticketintel_pipelines_tests.postgres.publishing import make_partition
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,7 @@ TOKEN_1, TOKEN_2 = "0", "1" * 78
 @pytest.fixture
 def tickets(connection):
     """A session on which three tickets of two days are published."""
-    connection.execute("SELECT ops.ensure_month_partition('ticketing', 'tickets', '2026-01-01')")
+    make_partition(connection, "tickets", "2026-01-01")
     rows = [("a", 1, "0xa", TOKEN_1), ("b", 2, "0xa", TOKEN_2), ("c", 2, "0xb", TOKEN_1)]
     for name, day, contract, token in rows:
         connection.execute(

@@ -1,5 +1,7 @@
 """Who owned a token before each of its movements."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_sound_movements_form_one_chain_of_owners(moves, owner) -> None:
     kept = [move for move, sound in zip(moves, sound_moves(moves, owner), strict=True) if sound]
     if owner is not None and kept:
         assert kept[0][0] == owner
-    assert all(receiver == sender for (_, receiver), (sender, _) in zip(kept, kept[1:], strict=False))
+    assert all(receiver == sender for (_, receiver), (sender, _) in itertools.pairwise(kept))
 
 
 @given(moves=chains, owner=st.none() | wallets)
@@ -64,5 +66,5 @@ def test_days_worked_out_one_by_one_give_the_same_as_all_at_once(moves, cut, own
 @given(receivers=st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=8))
 def test_an_unbroken_chain_from_the_mint_is_sound(receivers) -> None:
     owners = [ZERO, *receivers]
-    moves = list(zip(owners, owners[1:], strict=False))
+    moves = list(itertools.pairwise(owners))
     assert all(sound_moves(moves, None))

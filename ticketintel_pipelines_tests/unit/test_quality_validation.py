@@ -261,7 +261,7 @@ def test_the_first_broken_rule_in_the_order_of_declaration_gives_the_reason(engi
         Rule("small", InRange("size", maximum=1), "it is large"),
         Rule("light", InRange("weight", maximum=1), "it is heavy"),
     )
-    row = thing("a:b", at(1), word="it's\n\"x\"", size=2, weight=3.5, price=Decimal("9999999999999999.99"))
+    row = thing("a:b", at(1), word='it\'s\n"x"', size=2, weight=3.5, price=Decimal("9999999999999999.99"))
     verdict = judge(engine, table, [thing("fine")], [row]).verdict(tmp_path)
     (kept,) = verdict.quarantine.to_pylist()
     content = kept.pop("content")
