@@ -36,6 +36,7 @@ CREATE TABLE ops.published_days (
     duplicates      bigint      NOT NULL,
     content_hash    text        NOT NULL,
     raw_sequence    bigint      NOT NULL,
+    not_judged      text[]      NOT NULL DEFAULT '{}',
     run_id          text        NOT NULL,
     published_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (domain, table_name, day),
@@ -45,6 +46,8 @@ COMMENT ON TABLE ops.published_days IS
     'What is published of each table and day: rows in = published + quarantined + exact duplicates, held by a constraint.';
 COMMENT ON COLUMN ops.published_days.raw_sequence IS
     'Newest raw fragment that was known when the day was worked out; a day with newer fragments is stale.';
+COMMENT ON COLUMN ops.published_days.not_judged IS
+    'Rules that could not be asked, since nothing was published of the table they refer to; asked again once something is.';
 COMMENT ON COLUMN ops.published_days.published_at IS 'When the content last changed.';
 
 CREATE TABLE ops.quarantine (

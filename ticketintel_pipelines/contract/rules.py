@@ -32,6 +32,10 @@ class InRange:
     minimum: float | None = None
     maximum: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError(f"a range of {self.column} needs a minimum or a maximum")
+
 
 @dataclass(frozen=True)
 class Matches:

@@ -78,7 +78,12 @@ def validated_asset(
             raise dg.Failure(str(error), allow_retries=False) from error
         with workspace.catalog() as catalog:
             preview = table_preview(catalog.connection, domain, table, report.days)
-        metadata = {**_metadata(report, preview), "earlier_days_worked_out": ", ".join(str(day) for day in earlier) or "none"}
+            rows = catalog.total_rows(domain.name, table.name)
+        for day, published in report.published_by_day.items():
+            context.add_asset_metadata({"dagster/partition_row_count": published}, key, partition_key=day.isoformat())
+        metadata = _metadata(report, preview)
+        metadata["dagster/row_count"] = dg.MetadataValue.int(rows)
+        metadata["earlier_days_worked_out"] = dg.MetadataValue.text(", ".join(str(day) for day in earlier) or "none")
         yield dg.MaterializeResult(metadata=metadata, check_results=list(_check_results(key, report)))
 
     return validated
@@ -87,7 +92,6 @@ def validated_asset(
 def _metadata(report: TableReport, preview: str) -> dict[str, dg.MetadataValue]:
     broken = [result for result in report.results if result.failing]
     return {
-        "dagster/row_count": dg.MetadataValue.int(report.published),
         "rows_in": dg.MetadataValue.int(report.rows_in),
         "published": dg.MetadataValue.int(report.published),
         "quarantined": dg.MetadataValue.int(report.quarantined),

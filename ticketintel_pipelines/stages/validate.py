@@ -67,6 +67,7 @@ class TableReport:
     duplicates: int = 0
     changed_days: int = 0
     rows_written: int = 0
+    published_by_day: dict[date, int] = field(default_factory=dict)
     results: list[RuleResult] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
 
@@ -75,6 +76,7 @@ class TableReport:
         self.published += verdict.published
         self.quarantined += verdict.quarantined
         self.duplicates += verdict.duplicates
+        self.published_by_day |= {outcome.day: outcome.published for outcome in verdict.outcomes}
         self.results = _added(self.results, verdict.results)
 
 

@@ -13,6 +13,52 @@ from ticketintel_pipelines.lake.layout import DayRange
 
 KNOWN_FILES = "SELECT content_hash FROM ops.imported_files WHERE domain = %s"
 
+STALE_DAYS = """
+WITH inputs AS (
+    SELECT * FROM unnest(%(tables)s::text[], %(raws)s::text[]) AS i (table_name, raw)
+),
+
+parents AS (
+    SELECT * FROM unnest(%(o_tables)s::text[], %(o_rules)s::text[], %(o_raws)s::text[]) AS o (table_name, rule, raw)
+),
+
+newest AS (
+    SELECT table_name AS raw, max(sequence) AS sequence FROM ops.raw_fragments WHERE domain = %(domain)s GROUP BY table_name
+),
+
+outdated AS (
+    SELECT f.day
+    FROM ops.raw_fragments f
+    JOIN inputs i ON i.raw = f.table_name
+    LEFT JOIN ops.published_days p ON p.domain = f.domain AND p.table_name = i.table_name AND p.day = f.day
+    WHERE f.domain = %(domain)s AND f.sequence > coalesce(p.raw_sequence, 0)
+),
+
+orphaned AS (
+    SELECT q.day
+    FROM ops.quarantine q
+    JOIN ops.published_days p USING (domain, table_name, day)
+    JOIN parents o ON o.table_name = q.table_name AND o.rule = ANY (q.rules)
+    JOIN newest n ON n.raw = o.raw AND n.sequence > p.raw_sequence
+    WHERE q.domain = %(domain)s AND NOT q.mended
+),
+
+unasked AS (
+    SELECT p.day
+    FROM ops.published_days p
+    JOIN parents o ON o.table_name = p.table_name AND o.rule = ANY (p.not_judged)
+    JOIN newest n ON n.raw = o.raw AND n.sequence > p.raw_sequence
+    WHERE p.domain = %(domain)s AND p.rows_in > 0
+)
+
+SELECT day FROM outdated
+UNION
+SELECT day FROM orphaned
+UNION
+SELECT day FROM unasked
+ORDER BY day
+"""
+
 
 @dataclass(frozen=True)
 class RawDay:
@@ -114,7 +160,8 @@ class Catalog:
         """Days on which a table's raw input is newer than what was last worked out from it.
 
         `inputs` names the raw tables that each validated table is made of. A day is also stale when a row was set aside for
-        want of a parent and the parent's table has had something landed since.
+        want of a parent, or a reference could not be judged for want of any, and the parent's table has had something
+        landed since.
         """
         pairs = [(table, raw) for table, raws in inputs.items() for raw in raws]
         orphans = [
@@ -126,16 +173,7 @@ class Catalog:
         ]
         with self.connection.transaction():
             rows = self.connection.execute(
-                "SELECT DISTINCT f.day FROM ops.raw_fragments f "
-                "JOIN unnest(%(tables)s::text[], %(raws)s::text[]) AS i (table_name, raw) ON i.raw = f.table_name "
-                "LEFT JOIN ops.published_days p ON p.domain = f.domain AND p.table_name = i.table_name AND p.day = f.day "
-                "WHERE f.domain = %(domain)s AND f.sequence > coalesce(p.raw_sequence, 0) "
-                "UNION SELECT DISTINCT q.day FROM ops.quarantine q "
-                "JOIN unnest(%(o_tables)s::text[], %(o_rules)s::text[], %(o_raws)s::text[]) AS o (table_name, rule, raw) "
-                "ON o.table_name = q.table_name AND o.rule = ANY (q.rules) "
-                "JOIN ops.published_days p ON p.domain = q.domain AND p.table_name = q.table_name AND p.day = q.day "
-                "WHERE q.domain = %(domain)s AND NOT q.mended AND EXISTS (SELECT 1 FROM ops.raw_fragments f "
-                "WHERE f.domain = q.domain AND f.table_name = o.raw AND f.sequence > p.raw_sequence) ORDER BY 1",
+                STALE_DAYS,
                 {
                     "domain": domain.name,
                     "tables": [pair[0] for pair in pairs],
@@ -146,6 +184,16 @@ class Catalog:
                 },
             ).fetchall()
         return [row[0] for row in rows]
+
+    def total_rows(self, domain: str, table: str) -> int:
+        """Rows of a table that are published, all days together."""
+        with self.connection.transaction():
+            row = self.connection.execute(
+                "SELECT coalesce(sum(published), 0) FROM ops.published_days WHERE domain = %s AND table_name = %s",
+                (domain, table),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def quarantined_days(self, domain: str) -> list[date]:
         """Days with rows in quarantine that nothing has mended."""

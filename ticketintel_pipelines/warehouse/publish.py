@@ -97,13 +97,15 @@ def _record(
 ) -> None:
     """Remember what is published; an unchanged day only learns how new the fragments were that it was worked out from."""
     written = [outcome for outcome in verdict.outcomes if outcome.day in changed]
+    not_judged = [result.rule.name for result in verdict.results if result.not_judged]
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.published_days AS p (domain, table_name, day, rows_in, published, quarantined, duplicates, "
-            "content_hash, raw_sequence, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "content_hash, raw_sequence, not_judged, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (domain, table_name, day) DO UPDATE SET rows_in = excluded.rows_in, published = excluded.published, "
             "quarantined = excluded.quarantined, duplicates = excluded.duplicates, content_hash = excluded.content_hash, "
-            "raw_sequence = excluded.raw_sequence, run_id = excluded.run_id, published_at = now()",
+            "raw_sequence = excluded.raw_sequence, not_judged = excluded.not_judged, run_id = excluded.run_id, "
+            "published_at = now()",
             [
                 (
                     domain.name,
@@ -115,6 +117,7 @@ def _record(
                     outcome.duplicates,
                     outcome.content_hash,
                     raw_sequence,
+                    not_judged,
                     run_id,
                 )
                 for outcome in written
@@ -122,10 +125,18 @@ def _record(
         )
         same = [outcome for outcome in verdict.outcomes if outcome.day not in changed]
         cursor.executemany(
-            "UPDATE ops.published_days SET raw_sequence = greatest(raw_sequence, %s), rows_in = %s, duplicates = %s "
-            "WHERE domain = %s AND table_name = %s AND day = %s",
+            "UPDATE ops.published_days SET raw_sequence = greatest(raw_sequence, %s), rows_in = %s, duplicates = %s, "
+            "not_judged = %s WHERE domain = %s AND table_name = %s AND day = %s",
             [
-                (raw_sequence, outcome.rows_in, outcome.duplicates, domain.name, verdict.table.name, outcome.day)
+                (
+                    raw_sequence,
+                    outcome.rows_in,
+                    outcome.duplicates,
+                    not_judged,
+                    domain.name,
+                    verdict.table.name,
+                    outcome.day,
+                )
                 for outcome in same
             ],
         )

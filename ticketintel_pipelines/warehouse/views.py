@@ -1,7 +1,8 @@
 """Materialized views: read from one SQL file each, built beside and swapped when their definition changes, else refreshed
 without locking readers out, and only when what they read has changed.
 
-A view's file opens with a comment: what it answers, then `-- key:`, `-- reads:` and one `-- column NAME:` a column.
+A view's file opens with a comment: what it answers, then `-- key:`, `-- reads:`, `-- show:` (in which order a person sees its
+first rows) and one `-- column NAME:` a column.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ class View:
     description: str
     key: tuple[str, ...]
     reads: tuple[str, ...]
+    show: str
     columns: dict[str, str]
     query: str
 
@@ -49,10 +51,10 @@ def read_view(domain: str, path: Path) -> View:
     lines = path.read_text().splitlines()
     opening = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     query = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
-    tagged = {found[1]: found[2] for line in opening if (found := re.fullmatch(r"(key|reads): *(.*)", line))}
+    tagged = {found[1]: found[2] for line in opening if (found := re.fullmatch(r"(key|reads|show): *(.*)", line))}
     columns = {found[1]: found[2] for line in opening if (found := re.fullmatch(r"column (\w+): *(.*)", line))}
-    prose = [line for line in opening if not re.match(r"(key|reads|column \w+):", line)]
-    for tag in ("key", "reads"):
+    prose = [line for line in opening if not re.match(r"(key|reads|show|column \w+):", line)]
+    for tag in ("key", "reads", "show"):
         if tag not in tagged:
             raise BadInputError(f"{path.name} has no line '-- {tag}: …' in its opening comment")
     return View(
@@ -61,6 +63,7 @@ def read_view(domain: str, path: Path) -> View:
         description=" ".join(prose),
         key=tuple(tagged["key"].replace(" ", "").split(",")),
         reads=tuple(tagged["reads"].replace(" ", "").split(",")),
+        show=tagged["show"],
         columns=columns,
         query=query,
     )
@@ -106,9 +109,9 @@ def is_current(connection: psycopg.Connection, view: View, state: str) -> bool:
 
 
 def first_rows(connection: psycopg.Connection, view: View, limit: int) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Column names and the first rows of a view, in the order of its key, last first."""
-    order = sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in view.key)
-    cursor = connection.execute(sql.SQL("SELECT * FROM {} ORDER BY {} LIMIT {}").format(_name(view), order, sql.Literal(limit)))
+    """Column names and the first rows of a view, in the order that its file names."""
+    query = sql.SQL("SELECT * FROM {} ORDER BY {} LIMIT {}")
+    cursor = connection.execute(query.format(_name(view), sql.SQL(view.show), sql.Literal(limit)))
     assert cursor.description is not None
     return [column.name for column in cursor.description], cursor.fetchall()
 

@@ -75,7 +75,8 @@ def run_round(workspace: Workspace, world: Path) -> Round:
         report = import_folder(engine, TICKETING, world, lake, catalog, workspace.settings.first_day)
     measured.rows["import"] = report.rows
     days = DayRange(
-        min(f.day for file in report.landed for f in file.fragments), max(f.day for file in report.landed for f in file.fragments)
+        min(f.day for file in report.landed for f in file.fragments),
+        max(f.day for file in report.landed for f in file.fragments),
     )
 
     logs = sorted(lake.table("raw", "logs").rglob("*.parquet"))

@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 
 from ticketintel_pipelines.catalog import STAGES
-from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.dagster_kit.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables import TICKETING

@@ -22,10 +22,18 @@ from ticketintel_pipelines_tests.conftest import environment_of, take_in
 
 START_SECONDS = 90
 BROWSER = shutil.which("chromium")
-QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1900,1200 --virtual-time-budget=20000"
-).split()
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1900,1200",
+    "--virtual-time-budget=20000",
+]
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ USERS_SEEN = View(
     description="Users.",
     key=("user_id",),
     reads=("users",),
+    show="seen_at DESC",
     columns={"user_id": "User.", "seen_at": "When."},
     query="SELECT user_id, created_at AS seen_at FROM ticketing.users",
 )

@@ -2,6 +2,7 @@
 -- the contract of their collection, with everything that needs the platform null.
 -- key: event_key
 -- reads: transactions, events, check_ins
+-- show: tickets_sold + resale_count DESC, event_key
 -- column event_key: Event, or the contract of the collection where the event is unknown.
 -- column event_id: Event; null where it is unknown.
 -- column event_name: Name for people; null where the event is unknown.

@@ -2,6 +2,7 @@
 -- The seven days end with the newest transaction, not with the clock, so that old data is shown too.
 -- key: hour
 -- reads: transactions, fraud_predictions
+-- show: hour DESC
 -- column hour: Start of the hour, UTC.
 -- column total_transactions: Ticket transactions of every kind (sales, issues, gifts, burns) in the hour.
 -- column total_revenue: Sum of the prices paid in primary sales and resales, in `revenue_currency`; sales without a recorded price count as zero.

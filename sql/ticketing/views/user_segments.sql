@@ -5,6 +5,7 @@
 -- Casual: everyone else.
 -- key: wallet_address
 -- reads: transactions
+-- show: spent_eth DESC, wallet_address
 -- column wallet_address: Wallet; whose it is stays unknown here.
 -- column segment: VIP, Regular, New or Casual.
 -- column purchases: Sales in which the wallet bought.

@@ -41,7 +41,7 @@ BLOCKS = Table(
         Rule("after_chain_start", Holds(f"block_timestamp >= {CHAIN_START}"), "the block is older than the chain"),
         Rule(
             "one_hash_per_height",
-            Holds("count(DISTINCT block_hash) OVER (PARTITION BY block_number) = 1"),
+            Holds("block_number IS NULL OR count(DISTINCT block_hash) OVER (PARTITION BY block_number) <= 1"),
             "two branches of the chain, or two chains, are mixed in one extract",
             Severity.CRITICAL,
         ),
