@@ -42,7 +42,8 @@ def raw_contract(domain: Domain) -> str:
         "",
         "A folder of Parquet, CSV (comma, UTF-8, a header) or JSON lines files, any subset of the tables below. A file "
         "belongs to the table that its name contains as a word (`orders.csv`, `orders-2026-01.parquet`) or whose folder it "
-        "lies in (`orders/2026-01-01.parquet`). Column order does not matter; columns that are not listed are left out, and said so.",
+        "lies in (`orders/2026-01-01.parquet`). Column order does not matter; columns that are not listed are left out, "
+        "and said so.",
         "",
         "- Times: ISO 8601 (`2026-01-31T12:00:00Z`; without an offset: UTC), Parquet timestamps, or whole seconds since 1970.",
         "- Token ids and wei: decimal text of up to 78 digits, or integers; never floats.",

@@ -79,7 +79,8 @@ def contents(workspace: Workspace) -> dict[str, str]:
     """A digest of the rows of every table and view, and of the accounts; times of work left out."""
     queries = {
         "ops.raw_fragments": "SELECT (table_name, day, path, rows) FROM ops.raw_fragments",
-        "ops.quarantine": "SELECT (table_name, day, rule, reason, source_file, source_row, mended, content) FROM ops.quarantine",
+        "ops.quarantine": "SELECT (table_name, day, rule, reason, source_file, source_row, mended, content) "
+        "FROM ops.quarantine",
         "ops.published_days": "SELECT (table_name, day, rows_in, published, quarantined, duplicates, content_hash) "
         "FROM ops.published_days",
     }

@@ -22,18 +22,10 @@ from ticketintel_pipelines_tests.conftest import environment_of, take_in
 
 START_SECONDS = 90
 BROWSER = shutil.which("chromium")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1900,1200",
-    "--virtual-time-budget=20000",
-]
+QUIET = """
+    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --window-size=1900,1200 --virtual-time-budget=20000
+""".split()
 
 
 def free_port() -> int:
@@ -104,7 +96,8 @@ def test_the_run_is_shown_as_a_success(served, tmp_path: Path) -> None:
 
 def test_it_listens_on_this_machine_only_and_an_interrupt_ends_all_of_it(served) -> None:
     _, process = served
-    family = [process_of for process_of in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True))]
+    parent = psutil.Process(process.pid)
+    family = [parent, *parent.children(recursive=True)]
     listening = {
         connection.laddr.ip
         for member in family
