@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance import InstanceRef
 
 from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
+from ticketintel_pipelines.dagster_kit.storage import storage_at
 from ticketintel_pipelines.dagster_kit.validate import SECOND_OPINION
 from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
@@ -101,7 +103,8 @@ def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The deployment's own Dagster instance, with connections that are kept open."""
     home = prepare_dagster_home(workspace)
     os.environ.setdefault(EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    reference = InstanceRef.from_dir(str(home), overrides=storage_at(workspace.server.dagster))
+    with dg.DagsterInstance.from_ref(reference) as instance:
         # By default the storage connects anew for every event, which takes longer than most steps.
         instance.optimize_for_webserver(statement_timeout=600_000, pool_recycle=3600, max_overflow=5)
         yield instance

@@ -5,6 +5,7 @@ from typing import Any
 from dagster import Field
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy import URL
 
 from ticketintel_pipelines.settings import read_settings
 from ticketintel_pipelines.warehouse.server import start_server
@@ -15,15 +16,27 @@ class WarehouseStorage(DagsterPostgresStorage):
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        return {"should_autocreate_tables": Field(bool, is_required=False, default_value=True)}
+        return {
+            "postgres_url": Field(str, is_required=False, description="Where to, if not where the settings say."),
+            "should_autocreate_tables": Field(bool, is_required=False, default_value=True),
+        }
 
     @classmethod
     def from_config_value(  # type: ignore[override]
         cls, inst_data: ConfigurableClassData | None, config_value: dict[str, Any]
     ) -> "WarehouseStorage":
-        url = start_server(read_settings()).dagster
         return cls(
-            postgres_url=url.render_as_string(hide_password=False),
+            postgres_url=config_value.get("postgres_url") or _url_of_the_settings(),
             should_autocreate_tables=config_value["should_autocreate_tables"],
             inst_data=inst_data,
         )
+
+
+def storage_at(url: URL) -> dict[str, Any]:
+    """The part of an instance's configuration that puts its storage at a URL, whatever the environment says."""
+    config = {"postgres_url": url.render_as_string(hide_password=False)}
+    return {"storage": {"custom": {"module": __name__, "class": WarehouseStorage.__name__, "config": config}}}
+
+
+def _url_of_the_settings() -> str:
+    return start_server(read_settings()).dagster.render_as_string(hide_password=False)

@@ -1,5 +1,6 @@
 """`ticketintel up` in a real browser: the ticketing lineage and a green run, on this machine only, gone after an interrupt."""
 
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines_tests.conftest import environment_of, take_in
 
 START_SECONDS = 90
+PATIENCE_SECONDS = 60
 BROWSER = shutil.which("chromium")
 QUIET = """
     --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -74,24 +76,30 @@ def _answering(address: str, process: subprocess.Popen) -> str:
     raise AssertionError(f"the UI did not answer within {START_SECONDS} seconds")
 
 
-def page(address: str, profile: Path) -> str:
-    """What a browser shows at an address once its scripts have run."""
+def page_with(address: str, profile: Path, texts: tuple[str, ...]) -> str:
+    """What a browser shows at an address, looked at again until it shows these texts: the page fills in as answers arrive."""
     assert BROWSER is not None
     command = [BROWSER, *QUIET, f"--user-data-dir={profile}", "--dump-dom", address]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        missing = [text for text in texts if text not in shown]
+        if not missing:
+            return shown
+        if time.monotonic() > deadline:
+            words = re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", shown, flags=re.S))
+            raise AssertionError(f"{address} does not show {', '.join(missing)} but: {words[-2000:]}")
 
 
 def test_the_lineage_shows_the_ticketing_graph(served, tmp_path: Path) -> None:
     address, _ = served
-    shown = page(f"{address}/asset-groups/", tmp_path)
-    for name in ("market_sales", "transactions", "kpi_hourly", "event_analytics", "user_segments"):
-        assert name in shown
+    nodes = ("market_sales", "transactions", "kpi_hourly", "event_analytics", "user_segments")
+    page_with(f"{address}/asset-groups/", tmp_path, nodes)
 
 
 def test_the_run_is_shown_as_a_success(served, tmp_path: Path) -> None:
     address, _ = served
-    shown = page(f"{address}/runs", tmp_path)
-    assert "Success" in shown
+    page_with(f"{address}/runs", tmp_path, ("ticketing_etl", "Success"))
 
 
 def test_it_listens_on_this_machine_only_and_an_interrupt_ends_all_of_it(served) -> None:
