@@ -4,7 +4,7 @@ import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
 from ticketintel_pipelines.contract import Domain, Source, Table
-from ticketintel_pipelines.dagster_kit.metadata import column_schema
+from ticketintel_pipelines.dagster_kit.metadata import column_schema, part_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.stages.extract import check_landed
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -32,6 +32,7 @@ def raw_asset(domain: Domain, table: Table, partitions: dg.PartitionsDefinition)
                 "dagster/row_count": extraction.rows,
                 "fragments": extraction.files,
                 "days_with_rows": len(extraction.raw_days),
+                "preview": dg.MetadataValue.md(part_preview(table, extraction.newest_part)),
                 "note": "" if extraction.rows else f"nothing of {table.name} was handed in for {extraction.days}",
             }
         )

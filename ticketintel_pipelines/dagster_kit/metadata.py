@@ -1,10 +1,12 @@
 """What the Dagster UI shows of an asset: column schema, row counts, quarantine, a small preview."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psycopg
+import pyarrow.parquet as pq
 from psycopg import sql
 
 from ticketintel_pipelines.contract import Domain, Table
@@ -41,6 +43,15 @@ def table_preview(connection: psycopg.Connection, domain: Domain, table: Table, 
         n=sql.Literal(PREVIEW_ROWS),
     )
     return markdown_table(shown, connection.execute(query, (days.last, days.last)).fetchall())
+
+
+def part_preview(table: Table, part: Path | None) -> str:
+    """The first rows of a Parquet file of the lake as Markdown, without the columns that hold personal data."""
+    if part is None:
+        return "no rows"
+    shown = [column.name for column in table.columns if column.personal is None]
+    batch = next(pq.ParquetFile(part).iter_batches(batch_size=PREVIEW_ROWS, columns=shown), None)
+    return markdown_table(shown, [tuple(row[name] for name in shown) for row in batch.to_pylist()] if batch else [])
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

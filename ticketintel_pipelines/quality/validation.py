@@ -5,6 +5,7 @@ otherwise sound: a broken row does not stand in the way of the mended one with t
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,8 @@ from ticketintel_pipelines.quality.predicates import parent_alias, parent_column
 from ticketintel_pipelines.quality.verdict import QUARANTINE_SCHEMA, DayOutcome, RuleResult, Verdict
 
 SAMPLE_KEYS = 5
+PARTS_AT_ONCE = 2
+"""A day's part is too small to keep two cores busy by itself."""
 KEY_RULE = "key_unique"
 KEY_SEPARATOR = ":"
 LANDING = "landing_order, source_file, source_row"
@@ -44,7 +47,10 @@ class Surroundings:
 
 
 class Judgement:
-    """The judged rows of one table on some days, as the temporary table `judged` of a DuckDB connection."""
+    """The judged rows of one table on some days, as the table `judged` of a DuckDB connection.
+
+    The table is not a temporary one: those are seen by one cursor only, and the parts are written by several.
+    """
 
     def __init__(
         self,
@@ -183,7 +189,7 @@ class Judgement:
         inner = f"SELECT c.*, {self._mask(terms)} AS broken FROM {self._kept()} AS c{joins}"
         columns = ", ".join(identifier(name) for name in self.table.column_names)
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE judged AS SELECT {columns}, source_file, source_row, landing_order, day, broken, "
+            f"CREATE OR REPLACE TABLE judged AS SELECT {columns}, source_file, source_row, landing_order, day, broken, "
             f"false AS mended FROM ({inner})"
         )
 
@@ -247,16 +253,19 @@ class Judgement:
         columns = ", ".join(identifier(name) for name in self.table.column_names)
         order = ", ".join(identifier(name) for name in (self.table.time, *self.table.key))
         days = fetch_rows(self.connection, f"SELECT DISTINCT day FROM judged WHERE {self.accepted} ORDER BY day")
-        parts: dict[date, Path] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for (day,) in days:
+
+        def write(day: date) -> tuple[date, Path]:
             part = folder / f"{day}.parquet"
-            self.connection.execute(
-                f"COPY (SELECT {columns} FROM judged WHERE {self.accepted} AND day = DATE '{day}' ORDER BY {order}) "
-                f"TO {text(str(part))} (FORMAT parquet, COMPRESSION zstd)"
-            )
-            parts[day] = part
-        return parts
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    f"COPY (SELECT {columns} FROM judged WHERE {self.accepted} AND day = DATE '{day}' ORDER BY {order}) "
+                    f"TO {text(str(part))} (FORMAT parquet, COMPRESSION zstd)"
+                )
+            return day, part
+
+        with ThreadPoolExecutor(max_workers=PARTS_AT_ONCE) as pool:
+            return dict(pool.map(write, (day for (day,) in days)))
 
     def _outcomes(self) -> list[DayOutcome]:
         columns = ", ".join(identifier(name) for name in self.table.column_names)

@@ -1,6 +1,7 @@
 """Extract: the raw fragments of a table and some days, held against what the catalogue says was landed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -18,6 +19,11 @@ class Extraction:
     raw_days: tuple[RawDay, ...]
     files: int
     rows: int
+
+    @property
+    def newest_part(self) -> Path | None:
+        """The last fragment of the last day that has any."""
+        return self.raw_days[-1].paths[-1] if self.raw_days else None
 
 
 def check_landed(workspace: Workspace, domain: Domain, table: Table, days: DayRange) -> Extraction:

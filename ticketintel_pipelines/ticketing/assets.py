@@ -7,7 +7,7 @@ import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
 from ticketintel_pipelines.dagster_kit.extract import raw_asset
-from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table
+from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, part_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
 from ticketintel_pipelines.dagster_kit.view import view_asset
@@ -69,8 +69,9 @@ def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def decoded_logs(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[dg.MaterializeResult]:
+        days = wanted_days(context)
         with workspace.progress.step("decode logs"):
-            report = decode_days(workspace, wanted_days(context), run_id=context.run_id, progress=context.log.info)
+            report = decode_days(workspace, days, run_id=context.run_id, progress=context.log.info)
         unknown = sorted(report.unknown_by_topic.items(), key=lambda pair: -pair[1])
         logs: dict[str, Any] = {
             "logs": report.logs,
@@ -79,14 +80,14 @@ def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             "logs_quarantined": report.undecodable,
             "unknown_events": dg.MetadataValue.md(markdown_table(("topic", "logs"), unknown[:20])),
         }
-        yield dg.MaterializeResult(
-            asset_key=keys[TRANSFERS.name],
-            metadata={"dagster/row_count": report.transfers, "fungible_transfers_left_out": report.fungible, **logs},
-        )
-        yield dg.MaterializeResult(
-            asset_key=keys[MARKET_SALES.name],
-            metadata={"dagster/row_count": report.sales, "listed_sales": report.listed_sales, **logs},
-        )
+        own = {
+            TRANSFERS: {"dagster/row_count": report.transfers, "fungible_transfers_left_out": report.fungible},
+            MARKET_SALES: {"dagster/row_count": report.sales, "listed_sales": report.listed_sales},
+        }
+        for table, figures in own.items():
+            parts = workspace.lake(TICKETING).parts("extract", table.name, days.days)
+            preview = dg.MetadataValue.md(part_preview(table, parts[-1] if parts else None))
+            yield dg.MaterializeResult(asset_key=keys[table.name], metadata={**figures, **logs, "preview": preview})
 
     return decoded_logs
 

