@@ -18,8 +18,9 @@ from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
 
 if TYPE_CHECKING:
     # Imported where they are used: `ticketintel --help` answers without waiting for Dagster.
+    from sqlalchemy import URL
+
     from ticketintel_pipelines.contract import Domain
-    from ticketintel_pipelines.lake.layout import DayRange
     from ticketintel_pipelines.stages.workspace import Workspace
 
 DEMO_DAYS = 30
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TicketIntelError as error:
         print(f"ticketintel: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.errno != 28:
             raise
@@ -99,6 +104,15 @@ def _parser() -> argparse.ArgumentParser:
     _domain_option(take)
     take.add_argument("folder", type=Path)
 
+    withdraw = command(
+        "withdraw",
+        _withdraw,
+        "forget a file that was taken in; the next run works its days out without it",
+        "ticketintel withdraw blocks/2026-01-05.parquet",
+    )
+    _domain_option(withdraw)
+    withdraw.add_argument("file", help="the file's name as quarantine and status show it")
+
     run = command(
         "run", _run, "work out and publish the days that have new input", "ticketintel run --from 2026-01-01 --to 2026-01-31"
     )
@@ -129,6 +143,9 @@ def _domain_option(parser: argparse.ArgumentParser) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     """Everything once, in a home of its own when a folder is named."""
+    from ticketintel_pipelines.nights import work_out
+    from ticketintel_pipelines.summary import status
+
     started = time.monotonic()
     if options.data is not None:
         if not options.data.is_dir():
@@ -142,8 +159,7 @@ def _demo(options: argparse.Namespace) -> int:
         console.say(f"database: {workspace.server.name}")
     folder = options.data or _demo_world(workspace.settings.home, console)
     _take_in(workspace, domain, folder, console)
-    _work_out(workspace, domain, None, console)
-    from ticketintel_pipelines.summary import status
+    work_out(workspace, domain, None, console)
 
     console.say("\n" + status(workspace, domain, views=True))
     variable = f"{HOME.name}={shlex.quote(str(Path(os.environ[HOME.name])))} " if options.data is not None else ""
@@ -209,14 +225,27 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _withdraw(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+
+    console = Console()
+    workspace, domain = _workspace(console)
+    with workspace.catalog() as catalog:
+        fragments = catalog.withdraw(domain.name, options.file, RAW_INPUTS)
+    for fragment in fragments:
+        fragment.unlink(missing_ok=True)
+    console.say(f"{options.file} is withdrawn; publish its days without it with: ticketintel run")
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
-    from ticketintel_pipelines.nights import requested_days
+    from ticketintel_pipelines.nights import requested_days, work_out
     from ticketintel_pipelines.summary import status
 
     console = Console(verbose=options.verbose)
     workspace, domain = _workspace(console)
     days = requested_days(options.first, options.last)
-    _work_out(workspace, domain, days, console, replay=options.replay)
+    work_out(workspace, domain, days, console, replay=options.replay)
     console.say("\n" + status(workspace, domain, views=False))
     return 0
 
@@ -268,8 +297,15 @@ def _psql(options: argparse.Namespace) -> int:
         else:
             environment["PGOPTIONS"] = f"-c role={ANALYST} -c statement_timeout=30s"
     passed = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
-    command = [str(server.programs / "psql"), url.render_as_string(hide_password=False), *passed]
+    if url.password is not None:
+        # On a command line it would be seen by everybody on the machine.
+        environment["PGPASSWORD"] = str(url.password)
+    command = [str(server.programs / "psql"), _without_password(url), *passed]
     return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _without_password(url: "URL") -> str:
+    return url._replace(password=None).render_as_string(hide_password=False)
 
 
 def _workspace(console: Console) -> "tuple[Workspace, Domain]":
@@ -292,22 +328,6 @@ def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Co
     for table in sorted({table for table, _ in ignored}):
         names = ", ".join(sorted(name for owner, name in ignored if owner == table))
         console.say(f"  not part of the contract of {table} and left out: {names}")
-
-
-def _work_out(
-    workspace: "Workspace", domain: "Domain", days: "DayRange | None", console: Console, *, replay: bool = False
-) -> None:
-    from ticketintel_pipelines.nights import refuse_failures, run_etl, stale_ranges
-
-    ranges = [days] if days is not None else stale_ranges(workspace, domain, replay=replay)
-    if not ranges:
-        console.say("every day is up to date: nothing to work out")
-    nights = []
-    for wanted in ranges:
-        console.say(f"working out {wanted}")
-        with console.step(f"run {wanted}"):
-            nights.append(run_etl(workspace, domain, wanted, console))
-    refuse_failures(nights)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Anything else that goes wrong is a defect of the program and keeps its traceback
 """
 
 EXIT_BAD_INPUT = 2
-EXIT_UNAVAILABLE = 3
-EXIT_RUN_FAILED = 4
+EXIT_UNAVAILABLE = 2
+EXIT_RUN_FAILED = 3
 
 
 class TicketIntelError(Exception):

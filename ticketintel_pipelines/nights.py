@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance import InstanceRef
+from dagster._utils.error import SerializableErrorInfo
 
 from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
@@ -19,15 +20,17 @@ from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
 from ticketintel_pipelines.jobs import etl_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
-from ticketintel_pipelines.progress import Progress
+from ticketintel_pipelines.progress import Console, Progress
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS
-from ticketintel_pipelines.stages.view import views_of
+from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSFERS
 
 REPOSITORY = Path(__file__).parents[1]
+LONGEST_CHAIN = 5
+"""Times that days may follow from the days just worked out before the rest is left to the next run."""
 EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """A backfill writes an event per asset and day: in batches, where Dagster knows how to."""
 
@@ -66,6 +69,32 @@ def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]
     return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
 
 
+def work_out(workspace: Workspace, domain: Domain, days: DayRange | None, progress: Console, *, replay: bool = False) -> None:
+    """Run the ETL of some days, or of all that are stale, until nothing follows from it any more; then bring views up to date.
+
+    Raises:
+        PublishRefusedError: a run failed.
+    """
+    ranges = [days] if days is not None else stale_ranges(workspace, domain, replay=replay)
+    if not ranges:
+        progress.say("every day is up to date: nothing to work out")
+    for _ in range(LONGEST_CHAIN):
+        nights = []
+        for wanted in ranges:
+            progress.say(f"working out {wanted}")
+            with progress.step(f"run {wanted}"):
+                nights.append(run_etl(workspace, domain, wanted, progress))
+        refuse_failures(nights)
+        # Rows that came late can change other days, which are noted while they are published.
+        ranges = stale_ranges(workspace, domain) if days is None else []
+        if not ranges:
+            break
+    # A run that was killed after its last publication has left the views behind.
+    for view in outdated_views(workspace, domain):
+        with progress.step(f"refresh {view.name}"):
+            bring_up_to_date(workspace, domain, view)
+
+
 def run_etl(workspace: Workspace, domain: Domain, days: DayRange, progress: Progress) -> Night:
     """Materialize the ETL of some days in this process, recorded in Dagster like any other run."""
     workspace.progress = progress
@@ -89,7 +118,16 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
         if event.is_step_failure:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
-            yield said or f"{event.step_key}: {failure.error_display_string.strip()}"
+            yield said or f"{event.step_key}: {_reason(failure.error)}"
+
+
+def _reason(error: SerializableErrorInfo | None) -> str:
+    """The innermost cause of a failed step in one line; the whole story is in Dagster."""
+    if error is None:
+        return "the step did not say why"
+    while error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split())
 
 
 def _disagreements(result: dg.ExecuteInProcessResult) -> Iterator[str]:

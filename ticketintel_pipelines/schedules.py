@@ -9,7 +9,7 @@ import dagster as dg
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
-from ticketintel_pipelines.stages.view import outdated_views
+from ticketintel_pipelines.stages.view import outdated_views, state_of
 from ticketintel_pipelines.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,11 +62,14 @@ def view_refresh(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running
         description="Refreshes the views that read something new; skips when nothing changed.",
         default_status=_status(running),
     )
-    def refresh(workspace: dg.ResourceParam[Workspace]) -> dg.RunRequest | dg.SkipReason:
+    def refresh(context: dg.ScheduleEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> dg.RunRequest | dg.SkipReason:
         outdated = outdated_views(workspace, domain)
         if not outdated:
             return dg.SkipReason("no view reads anything that changed since its last refresh")
-        return dg.RunRequest(tags={"outdated_views": ",".join(view.name for view in outdated)})
+        # While one request waits behind a long night, the next ones ask for nothing more.
+        names = ",".join(view.name for view in outdated)
+        hour = context.scheduled_execution_time.strftime("%Y-%m-%d %H")
+        return dg.RunRequest(run_key=f"{names} {state_of(workspace, domain)} {hour}", tags={"outdated_views": names})
 
     return refresh
 

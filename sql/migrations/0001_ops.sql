@@ -20,7 +20,7 @@ CREATE TABLE ops.raw_fragments (
     path          text   NOT NULL,
     rows          bigint NOT NULL,
     content_hash  text   NOT NULL,
-    FOREIGN KEY (domain, content_hash) REFERENCES ops.imported_files (domain, content_hash)
+    FOREIGN KEY (domain, content_hash) REFERENCES ops.imported_files (domain, content_hash) ON DELETE CASCADE
 );
 CREATE INDEX raw_fragments_by_day ON ops.raw_fragments (domain, table_name, day);
 COMMENT ON TABLE ops.raw_fragments IS
@@ -49,6 +49,17 @@ COMMENT ON COLUMN ops.published_days.raw_sequence IS
 COMMENT ON COLUMN ops.published_days.not_judged IS
     'Rules that could not be asked, since nothing was published of the table they refer to; asked again once something is.';
 COMMENT ON COLUMN ops.published_days.published_at IS 'When the content last changed.';
+
+CREATE TABLE ops.stale_days (
+    domain          text        NOT NULL,
+    table_name      text        NOT NULL,
+    day             date        NOT NULL,
+    because         text        NOT NULL,
+    noted_at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (domain, table_name, day)
+);
+COMMENT ON TABLE ops.stale_days IS
+    'Days to be worked out again since rows of other days were published; noted with those rows, gone once it is done.';
 
 CREATE TABLE ops.quarantine (
     domain          text        NOT NULL,

@@ -206,5 +206,10 @@ CREATE INDEX fraud_predictions_by_time ON ticketing.fraud_predictions USING brin
 CREATE INDEX transfers_by_token ON ticketing.transfers (contract_address, token_id, block_timestamp);
 CREATE INDEX tickets_by_token ON ticketing.tickets (contract_address, token_id);
 
--- Sales without a buyer wait for the token's next sale.
-CREATE INDEX transactions_without_buyer ON ticketing.transactions (contract_address, token_id) WHERE buyer_source = 'unknown';
+-- What is checked for being the only one.
+CREATE INDEX check_ins_by_ticket ON ticketing.check_ins (ticket_id);
+CREATE INDEX chargebacks_by_payment ON ticketing.chargebacks (payment_id);
+
+-- Transactions that wait for something that may still come: the token's next sale, its ticket.
+CREATE INDEX transactions_without_buyer ON ticketing.transactions (contract_address, token_id) WHERE buyer_source <> 'recorded';
+CREATE INDEX transactions_without_ticket ON ticketing.transactions (contract_address, token_id) WHERE ticket_id IS NULL;

@@ -9,7 +9,6 @@ from ticketintel_pipelines.contract import Domain, Severity, Table
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, table_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.errors import TicketIntelError
-from ticketintel_pipelines.lake.layout import contiguous_ranges
 from ticketintel_pipelines.quality.expectations import Audit, audit
 from ticketintel_pipelines.quality.verdict import RuleResult
 from ticketintel_pipelines.stages.validate import Source, TableReport, validate_table
@@ -68,10 +67,6 @@ def validated_asset(
                     progress=context.log.info,
                     report=report,
                 )
-                earlier = source.reaches_back(workspace, report.days)
-                for days in contiguous_ranges(earlier):
-                    context.log.info(f"{table.name}: {days} is worked out again, since newer rows change it")
-                    validate_table(workspace, domain, table, days, source, run_id=context.run_id)
         except TicketIntelError as error:
             # The checks are what tells which rule refused the rows, so they are shown for a refused table too.
             yield from _check_results(key, report)
@@ -83,7 +78,6 @@ def validated_asset(
             context.add_asset_metadata({"dagster/partition_row_count": published}, key, partition_key=day.isoformat())
         metadata = _metadata(report, preview)
         metadata["dagster/row_count"] = dg.MetadataValue.int(rows)
-        metadata["earlier_days_worked_out"] = dg.MetadataValue.text(", ".join(str(day) for day in earlier) or "none")
         yield dg.MaterializeResult(metadata=metadata, check_results=list(_check_results(key, report)))
 
     return validated

@@ -100,12 +100,13 @@ def _check_cells(
     first_rows = [f"min({ROW}) FILTER (WHERE {cast.misfit})" for cast in judged]
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) IS NULL)")
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) < TIMESTAMPTZ '{first_day} 00:00:00+00')")
+    first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) > now() + INTERVAL 1 DAY)")
     counted = fetch_row(connection, f"SELECT count(*), {', '.join(first_rows)} FROM {relation.sql}")
-    rows, *misfits, timeless, too_early = counted
+    rows, *misfits, timeless, too_early, too_late = counted
     wrong = [(row, cast) for row, cast in zip(misfits, judged, strict=True) if row is not None]
     if wrong:
         row, cast = min(wrong, key=lambda pair: pair[0])
-        cell = _cell(connection, relation, cast.raw, row)
+        cell = _cell(connection, relation, cast, row)
         raise BadInputError(
             f"{file.name}, row {row}, column {cast.column.name}: {cell} is not {EXPECTED[cast.column.type]} "
             f"(rule {cast.rule}); mend it and import the folder again, nothing was taken in"
@@ -119,17 +120,25 @@ def _check_cells(
             "mend it and import the folder again, nothing was taken in"
         )
     if too_early is not None:
-        cell = _cell(connection, relation, time.raw, too_early)
+        cell = _cell(connection, relation, time, too_early)
         raise BadInputError(
             f"{file.name}, row {too_early}, column {time.column.name}: {cell} is before {first_day}, the first day of the "
             "pipeline (rule first_day); check its unit, or set TICKETINTEL_FIRST_DAY"
         )
+    if too_late is not None:
+        cell = _cell(connection, relation, time, too_late)
+        raise BadInputError(
+            f"{file.name}, row {too_late}, column {time.column.name}: {cell} lies in the future (rule not_in_the_future); "
+            "check its unit and the clock of whoever exported it, nothing was taken in"
+        )
     return int(rows)
 
 
-def _cell(connection: duckdb.DuckDBPyConnection, relation: RawRelation, raw: str, row: int) -> str:
-    (cell,) = fetch_row(connection, f"SELECT CAST({raw} AS VARCHAR) FROM {relation.sql} WHERE {ROW} = {row}")
-    return repr(shortened("" if cell is None else str(cell)))
+def _cell(connection: duckdb.DuckDBPyConnection, relation: RawRelation, cast: Cast, row: int) -> str:
+    """A cell as a sentence may show it: what could be somebody's data is described and not repeated."""
+    (cell,) = fetch_row(connection, f"SELECT CAST({cast.raw} AS VARCHAR) FROM {relation.sql} WHERE {ROW} = {row}")
+    found = "" if cell is None else str(cell)
+    return f"a text of {len(found)} characters" if cast.column.personal else repr(shortened(found))
 
 
 def _write_fragments(

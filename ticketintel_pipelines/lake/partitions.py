@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ from ticketintel_pipelines.lake.layout import DayRange, Lake
 def scratch_folder(lake: Lake) -> Iterator[Path]:
     """A folder on the lake's disk that is gone afterwards; those of killed processes are swept away by the next one."""
     lake.scratch.mkdir(parents=True, exist_ok=True)
-    for left_behind in lake.scratch.glob("*-*"):
-        owner = left_behind.name.split("-")[0]
+    # The host stands in the name, since the number of a process says nothing about another machine on the same lake.
+    own = f"{socket.gethostname()}."
+    for left_behind in lake.scratch.glob(f"{own}*"):
+        owner = left_behind.name.removeprefix(own).split(".")[0]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(left_behind, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=lake.scratch))
+    folder = Path(tempfile.mkdtemp(prefix=f"{own}{os.getpid()}.", dir=lake.scratch))
     try:
         yield folder
     finally:

@@ -62,7 +62,7 @@ class Judgement:
         surroundings: Surroundings,
     ) -> None:
         """`candidates` is a table expression with the table's columns, `source_file`, `source_row` and `landing_order`;
-        `rows_in` counts its rows by day, from another source than the rows themselves.
+        `rows_in` counts its rows by day, from another source than the rows themselves where there is one.
         """
         self.connection = connection
         self.table = table
@@ -205,13 +205,30 @@ class Judgement:
             f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {columns} FROM judged WHERE {self.accepted} AND {present} "
             f"GROUP BY {columns} HAVING count(*) > 1"
         )
+        self._find_standing(check)
+        time = identifier(self.table.time)
         self.connection.execute(
             f"UPDATE judged SET broken = broken | {bit} WHERE rowid IN (SELECT row FROM (SELECT j.rowid AS row, row_number() "
-            f"OVER (PARTITION BY {columns} ORDER BY {identifier(self.table.time)}, {LANDING}) AS place "
-            f"FROM judged j SEMI JOIN repeated USING ({columns}) WHERE {self.accepted}) WHERE place > 1)"
+            f"OVER (PARTITION BY {columns} ORDER BY s.standing NULLS LAST, {time}, {LANDING}) AS place "
+            f"FROM judged j SEMI JOIN repeated USING ({columns}) LEFT JOIN standing s USING ({columns}, {time}) "
+            f"WHERE {self.accepted}) WHERE place > 1)"
         )
         for taken in self._published_elsewhere(check.columns, f"{self.accepted} AND {present}"):
             self._mark(f"broken = broken | {bit}", self.accepted, columns, taken)
+
+    def _find_standing(self, check: Unique) -> None:
+        """Make `standing`: which of the rows that share their columns are published already, and therefore stay."""
+        columns = ", ".join(identifier(name) for name in check.columns)
+        time = identifier(self.table.time)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE standing AS SELECT {columns}, {time}, true AS standing FROM judged LIMIT 0"
+        )
+        repeated = fetch_table(self.connection, "SELECT * FROM repeated")
+        if repeated.num_rows and self.surroundings.has_rows(self.table.name):
+            found = self.surroundings.look_up(self.table.name, check.columns, repeated, (self.table.time,))
+            self.connection.register("found", found)
+            self.connection.execute(f"INSERT INTO standing SELECT DISTINCT {columns}, {time}, true FROM found")
+            self.connection.unregister("found")
 
     def _mark_mended(self) -> None:
         """Mark the refused rows of which another one with the same key is published: nothing is left to do about them."""

@@ -43,7 +43,7 @@ def check_landed(workspace: Workspace, domain: Domain, table: Table, days: DayRa
             except (OSError, ValueError) as error:
                 raise UnavailableError(
                     f"the lake has lost {path.relative_to(workspace.settings.lake_root)} of {table.name} ({error}); "
-                    "restore it from a backup, or delete its row in ops.imported_files and import the file again"
+                    "restore it from a backup, or withdraw its file with 'ticketintel withdraw' and import it again"
                 ) from error
         if counted != raw_day.rows:
             raise UnavailableError(

@@ -1,6 +1,8 @@
 """Validate: candidate rows judged, audited and published, in pieces that fit into memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -9,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import Domain, Table
+from ticketintel_pipelines.errors import PublishRefusedError
 from ticketintel_pipelines.lake.engine import identifier, parquet
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
@@ -18,7 +21,7 @@ from ticketintel_pipelines.quality.verdict import RuleResult, Verdict
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.catalog import Catalog
 from ticketintel_pipelines.warehouse.lookups import look_up
-from ticketintel_pipelines.warehouse.publish import publish
+from ticketintel_pipelines.warehouse.publish import Consequence, publish
 
 VALIDATE_STAGE = "validate"
 EXTRACT_STAGE = "extract"
@@ -45,14 +48,15 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the candidates of a table come from: `find` makes them, `sized_by` names the table whose rows measure the work
-    (a raw table by what was landed, a decoded one by its parts).
+    """Where the candidates of a table come from: `find` makes them, `sized_by` names the tables whose rows measure the work
+    (a raw table by what was landed, a decoded one by its parts), `consequences` what follows for other days.
     """
 
     find: Callable[[Step, Table, DayRange], Candidates]
-    sized_by: str
-    reaches_back: Callable[[Workspace, DayRange], list[date]] = lambda workspace, days: []
-    """Earlier days whose rows change because of what was just published of these days."""
+    sized_by: tuple[str, ...]
+    decoded_from: tuple[str, ...] = ()
+    """Raw tables that the candidates were decoded from by an earlier step; none where they are the raw rows themselves."""
+    consequences: tuple[Consequence, ...] = ()
 
 
 @dataclass
@@ -98,39 +102,83 @@ def validate_table(
         PublishRefusedError: a critical rule is broken or rows went missing; the piece it happened in is not published.
     """
     report = report or TableReport(table, days)
-    lake = workspace.lake(domain)
-    with workspace.catalog() as catalog:
-        raw_sequence = catalog.newest_fragment(domain.name)
+    refusals: list[PublishRefusedError] = []
     for piece in pieces(workspace, domain, source.sized_by, days):
-        with workspace.engine() as engine, workspace.catalog() as catalog, scratch_folder(lake) as scratch:
-            step = Step(workspace, domain, engine, catalog, days)
-            candidates = source.find(step, table, piece)
-            surroundings = surroundings_of(step, table, piece)
-            judgement = Judgement(engine, table, piece, candidates.sql, candidates.rows_in, surroundings)
-            verdict = judgement.verdict(scratch / "accepted")
-            report.add(verdict)
-            if audit is not None:
-                report.audits = _audited(report.audits, audit(judgement))
-            publication = publish(catalog.connection, engine, domain, verdict, raw_sequence=raw_sequence, run_id=run_id)
-            swap_in(lake, VALIDATE_STAGE, table.name, piece, verdict.parts)
-            report.changed_days += len(publication.changed_days)
-            report.rows_written += publication.rows_written
-            if piece != days:
-                progress(f"{table.name}: {piece} done, {report.rows_in:,} rows so far")
+        try:
+            _validate_piece(workspace, domain, table, days, piece, source, run_id, audit, report)
+        except PublishRefusedError as refusal:
+            refusals.append(refusal)
+            _publish_other_days(workspace, domain, table, days, piece, source, run_id)
+        if piece != days:
+            progress(f"{table.name}: {piece} done, {report.rows_in:,} rows so far")
+    if refusals:
+        raise refusals[0]
     return report
 
 
-def pieces(workspace: Workspace, domain: Domain, sized_by: str, days: DayRange) -> Iterator[DayRange]:
-    """A range of days cut so that no piece has many more rows than the settings allow."""
+def _validate_piece(
+    workspace: Workspace,
+    domain: Domain,
+    table: Table,
+    run_days: DayRange,
+    piece: DayRange,
+    source: Source,
+    run_id: str,
+    audit: Callable[[Judgement], list[Audit]] | None,
+    report: TableReport,
+) -> None:
     lake = workspace.lake(domain)
-    if domain.by_name[sized_by] in domain.raw_tables:
-        with workspace.catalog() as catalog:
-            rows = {day.day: day.rows for day in catalog.raw_days(domain.name, sized_by, days)}
-    else:
-        rows = rows_of_parts(lake.table(EXTRACT_STAGE, sized_by), days.days)
+    with workspace.engine() as engine, workspace.catalog() as catalog, scratch_folder(lake) as scratch:
+        # From judging to the last file in its place: another run of the table would judge by what is about to change.
+        catalog.lock_table(domain.name, table.name)
+        raw_sequence = catalog.worked_out_from(domain.name, source.decoded_from, piece)
+        step = Step(workspace, domain, engine, catalog, run_days)
+        candidates = source.find(step, table, piece)
+        surroundings = surroundings_of(step, table, piece)
+        judgement = Judgement(engine, table, piece, candidates.sql, candidates.rows_in, surroundings)
+        verdict = judgement.verdict(scratch / "accepted")
+        report.add(verdict)
+        if audit is not None:
+            report.audits = _audited(report.audits, audit(judgement))
+        publication = publish(
+            catalog.connection,
+            engine,
+            domain,
+            verdict,
+            raw_sequence=raw_sequence,
+            run_id=run_id,
+            consequences=source.consequences,
+            # The lake goes first: killed in between, the day is still stale, and working it out again puts both right.
+            before_commit=lambda: swap_in(lake, VALIDATE_STAGE, table.name, piece, verdict.parts),
+        )
+        report.changed_days += len(publication.changed_days)
+        report.rows_written += publication.rows_written
+
+
+def _publish_other_days(
+    workspace: Workspace, domain: Domain, table: Table, run_days: DayRange, piece: DayRange, source: Source, run_id: str
+) -> None:
+    """A piece was refused: publish those of its days that are sound by themselves."""
+    if piece.first == piece.last:
+        return
+    for day in piece.days:
+        with suppress(PublishRefusedError):
+            alone = DayRange(day, day)
+            _validate_piece(workspace, domain, table, run_days, alone, source, run_id, None, TableReport(table, alone))
+
+
+def pieces(workspace: Workspace, domain: Domain, sized_by: Sequence[str], days: DayRange) -> Iterator[DayRange]:
+    """A range of days cut so that no piece has many more rows than the settings allow."""
+    rows: Counter[date] = Counter()
+    for name in sized_by:
+        if domain.by_name[name] in domain.raw_tables:
+            with workspace.catalog() as catalog:
+                rows.update({day.day: day.rows for day in catalog.raw_days(domain.name, name, days)})
+        else:
+            rows.update(rows_of_parts(workspace.lake(domain).table(EXTRACT_STAGE, name), days.days))
     start, total = days.first, 0
     for day in days.days:
-        count = rows.get(day, 0)
+        count = rows[day]
         if total and total + count > workspace.settings.chunk_rows:
             yield DayRange(start, date.fromordinal(day.toordinal() - 1))
             start, total = day, 0
@@ -149,11 +197,12 @@ def landed_rows(step: Step, table: Table, days: DayRange) -> Candidates:
     return Candidates(sql, {day.day: day.rows for day in raw_days})
 
 
-def no_rows(table: Table) -> Candidates:
+def no_rows(table: Table, more: str = "") -> Candidates:
+    """No candidates at all; `more` adds columns that rules of the table ask for."""
     columns = ", ".join(f"CAST(NULL AS {column.type.duckdb}) AS {identifier(column.name)}" for column in table.columns)
     return Candidates(
         f"(SELECT {columns}, CAST(NULL AS VARCHAR) AS source_file, CAST(NULL AS BIGINT) AS source_row, "
-        "CAST(NULL AS BIGINT) AS landing_order LIMIT 0)",
+        f"CAST(NULL AS BIGINT) AS landing_order{more} LIMIT 0)",
         {},
     )
 
@@ -173,13 +222,15 @@ def surroundings_of(step: Step, table: Table, piece: DayRange) -> Surroundings:
     lake = step.workspace.lake(step.domain)
     domain, connection = step.domain, step.catalog.connection
     before = [day for day in step.run_days.days if day < piece.first]
+    # Earlier pieces of the run lie in the lake as they were just published; all other days are looked up.
+    known = DayRange(step.run_days.first, piece.last)
     return Surroundings(
         accepted_parts=lambda name: lake.parts(VALIDATE_STAGE, name, step.run_days.days),
         earlier_parts=lake.parts(VALIDATE_STAGE, table.name, before),
         look_up=lambda name, columns, values, carried: look_up(connection, domain, name, columns, values, carried),
-        look_up_outside=lambda name, columns, values: look_up(connection, domain, name, columns, values, outside=step.run_days),
+        look_up_outside=lambda name, columns, values: look_up(connection, domain, name, columns, values, outside=known),
         has_rows=lambda name: step.catalog.has_rows(domain.name, name),
-        has_rows_outside=lambda name: step.catalog.has_rows(domain.name, name, outside=step.run_days),
+        has_rows_outside=lambda name: step.catalog.has_rows(domain.name, name, outside=known),
     )
 
 

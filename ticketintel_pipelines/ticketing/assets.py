@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
+from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.dagster_kit.extract import raw_asset
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, part_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
@@ -14,8 +15,9 @@ from ticketintel_pipelines.dagster_kit.view import view_asset
 from ticketintel_pipelines.stages.validate import Source, landed_rows
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.consequences import CONSEQUENCES
 from ticketintel_pipelines.ticketing.decoding import decode_days
-from ticketintel_pipelines.ticketing.ledger import composed_transactions, repairable_days
+from ticketintel_pipelines.ticketing.ledger import composed_transactions
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
@@ -23,14 +25,25 @@ from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SAL
 RAW_INPUTS: dict[str, tuple[str, ...]] = {
     **{table.name: (table.name,) for table in TICKETING.validated_tables},
     LOGS.name: (LOGS.name,),
+    SALES.name: (SALES.name,),
     TRANSFERS.name: (LOGS.name,),
     TRANSACTIONS.name: (LOGS.name, SALES.name, "tickets", "orders"),
 }
 """Raw tables that each validated table is worked out from, on the same day."""
 
 SOURCES = {
-    TRANSFERS.name: Source(owned_transfers, sized_by=TRANSFERS.name),
-    TRANSACTIONS.name: Source(composed_transactions, sized_by=MARKET_SALES.name, reaches_back=repairable_days),
+    TRANSFERS.name: Source(
+        owned_transfers,
+        sized_by=(TRANSFERS.name,),
+        decoded_from=(LOGS.name, SALES.name),
+        consequences=CONSEQUENCES[TRANSFERS.name],
+    ),
+    TRANSACTIONS.name: Source(
+        composed_transactions,
+        sized_by=(TRANSFERS.name, MARKET_SALES.name),
+        decoded_from=(LOGS.name, SALES.name),
+        consequences=CONSEQUENCES[TRANSACTIONS.name],
+    ),
 }
 
 UPSTREAM = {
@@ -92,12 +105,18 @@ def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return decoded_logs
 
 
+def source_of(table: Table) -> Source:
+    """Where the candidates of a validated table come from."""
+    raw = Source(landed_rows, sized_by=(table.name,), consequences=CONSEQUENCES.get(table.name, ()))
+    return SOURCES.get(table.name, raw)
+
+
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All assets of the domain."""
     assets = [raw_asset(TICKETING, table, partitions) for table in TICKETING.raw_tables]
     assets.append(decoded_assets(partitions))
     for table in TICKETING.validated_tables:
-        source = SOURCES.get(table.name, Source(landed_rows, sized_by=table.name))
+        source = source_of(table)
         own = UPSTREAM.get(table.name, [asset_key(TICKETING, "extract", table.name)])
         parents = [asset_key(TICKETING, "validate", name) for name in {parent.table for parent in table.parents}]
         assets.append(validated_asset(TICKETING, table, source, [*own, *sorted(parents)], partitions))

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -61,6 +62,7 @@ def decode_days(
     transfers: dict[date, Path] = {}
     sales: dict[date, Path] = {}
     outcomes: list[DayOutcome] = []
+    list_outcomes: list[DayOutcome] = []
     refused: list[pa.Table] = []
     with workspace.engine() as engine, scratch_folder(lake) as scratch:
         for day in days.days:
@@ -78,22 +80,31 @@ def decode_days(
                 kept = rows.num_rows - quarantine.num_rows
                 mark = ",".join(quarantine.column("row_key").to_pylist())
                 outcomes.append(DayOutcome(day, logs[day].rows, kept, quarantine.num_rows, 0, f"{kept:x}-{mark}"))
+            else:
+                outcomes.append(DayOutcome(day, 0, 0, 0, 0, "0-"))
+            listed_rows, landed_rows = 0, 0
             if day in lists:
                 listed = _listed_sales(engine, lists[day].paths)
-                report.listed_sales += listed.num_rows
+                listed_rows, landed_rows = listed.num_rows, lists[day].rows
+                report.listed_sales += listed_rows
                 day_sales.append(listed)
+            list_outcomes.append(DayOutcome(day, landed_rows, listed_rows, 0, 0, f"{listed_rows:x}-"))
             merged = pa.concat_tables(day_sales) if day_sales else None
             if merged is not None and merged.num_rows:
                 sales[day] = _write(merged, scratch / f"sales-{day}.parquet")
                 report.sales += merged.num_rows
             if day in logs:
                 progress(f"decode {day}: {report.logs:,} logs so far")
-        if outcomes:
-            verdict = _log_verdict(days, outcomes, refused, report)
-            with workspace.catalog() as catalog:
-                publish(catalog.connection, engine, TICKETING, verdict, raw_sequence=raw_sequence, run_id=run_id)
         swap_in(lake, EXTRACT_STAGE, TRANSFERS.name, days, transfers)
         swap_in(lake, EXTRACT_STAGE, MARKET_SALES.name, days, sales)
+        verdicts = (
+            _log_verdict(days, outcomes, refused, report),
+            Verdict(SALES, days, {}, tuple(list_outcomes), QUARANTINE_SCHEMA.empty_table()),
+        )
+        # Recorded for every day: what is made of the parts is as new as the fragments that were decoded into them.
+        with workspace.catalog() as catalog:
+            for verdict in verdicts:
+                publish(catalog.connection, engine, TICKETING, verdict, raw_sequence=raw_sequence, run_id=run_id)
     return report
 
 
@@ -113,6 +124,7 @@ def _decode(logs: pa.Table, day: date, report: DecodeReport) -> tuple[pa.Table, 
 
 def _undecodable(undecodable: pa.Table, logs: pa.Table, day: date) -> pa.Table:
     origin = logs.take(undecodable["row"])
+    mended = _sound_twins(logs, undecodable["row"], origin)
     rows = [
         {
             "day": day,
@@ -122,7 +134,7 @@ def _undecodable(undecodable: pa.Table, logs: pa.Table, day: date) -> pa.Table:
             "source_file": log["source_file"],
             "source_row": log["source_row"],
             "row_key": f"{log['transaction_hash']}:{log['log_index']}",
-            "mended": False,
+            "mended": (log["transaction_hash"], log["log_index"]) in mended,
             "content": _as_json(log),
         }
         for reason, log in zip(undecodable["reason"].to_pylist(), origin.to_pylist(), strict=True)
@@ -130,12 +142,21 @@ def _undecodable(undecodable: pa.Table, logs: pa.Table, day: date) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
 
 
+def _sound_twins(logs: pa.Table, refused_rows: pa.ChunkedArray, refused: pa.Table) -> set[tuple[object, object]]:
+    """Keys of refused logs of which another file holds one that decodes."""
+    suspects = pc.is_in(logs["transaction_hash"], refused["transaction_hash"].combine_chunks())
+    is_refused = np.zeros(logs.num_rows, dtype=bool)
+    is_refused[np.asarray(refused_rows)] = True
+    sound = logs.filter(pc.and_(suspects, pa.array(~is_refused))).select(["transaction_hash", "log_index"])
+    return set(zip(*(sound[name].to_pylist() for name in ("transaction_hash", "log_index")), strict=True))
+
+
 def _as_json(log: dict[str, object]) -> str:
     return json.dumps({name: log[name] for name in LOGS.column_names}, default=str)
 
 
 def _log_verdict(days: DayRange, outcomes: list[DayOutcome], refused: list[pa.Table], report: DecodeReport) -> Verdict:
-    quarantine = pa.concat_tables(refused)
+    quarantine = pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *refused])
     samples = tuple(quarantine["row_key"].to_pylist()[:5])
     result = RuleResult(UNDECODABLE, report.logs, report.undecodable, samples)
     return Verdict(LOGS, days, {}, tuple(outcomes), quarantine, (result,))

@@ -1,6 +1,6 @@
 """The ledger of ticket transactions: composed from decoded sales and transfers, tickets and orders by one SQL file."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from ticketintel_pipelines.chain.events import ZERO_ADDRESS
@@ -8,7 +8,6 @@ from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.validate import EXTRACT_STAGE, VALIDATE_STAGE, Candidates, Step
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables.chain import MARKET_SALES, TRANSFERS
 from ticketintel_pipelines.ticketing.tables.platform import ORDERS, TICKETS
 from ticketintel_pipelines.warehouse.lookups import look_up
@@ -41,21 +40,6 @@ def composed_transactions(step: Step, table: Table, days: DayRange) -> Candidate
         "SELECT CAST(occurred_at AT TIME ZONE 'UTC' AS DATE) AS day, count(*) FROM composed GROUP BY day",
     )
     return Candidates("composed", dict(counts))
-
-
-def repairable_days(workspace: Workspace, days: DayRange) -> list[date]:
-    """Earlier days with a sale whose buyer was unknown until one of the tokens was sold on by another wallet on `days`."""
-    with workspace.catalog() as catalog:
-        rows = catalog.connection.execute(
-            "SELECT DISTINCT (earlier.occurred_at AT TIME ZONE 'UTC')::date AS day FROM ticketing.transactions earlier "
-            "JOIN ticketing.transactions later ON later.token_id = earlier.token_id "
-            "AND later.contract_address IS NOT DISTINCT FROM earlier.contract_address "
-            "AND later.kind = 'resale' AND later.seller_address <> earlier.seller_address "
-            "WHERE earlier.buyer_source = 'unknown' AND earlier.occurred_at < %(first)s::date "
-            "AND later.occurred_at >= %(first)s::date AND later.occurred_at < %(last)s::date + 1 ORDER BY day",
-            {"first": days.first, "last": days.last},
-        ).fetchall()
-    return [row[0] for row in rows]
 
 
 def _relation(step: Step, name: str, table: Table, parts: list[Path]) -> None:
@@ -118,7 +102,7 @@ def _find_orders(step: Step, days: DayRange) -> None:
         rows = (
             "SELECT order_id, user_id, event_id, transaction_hash, "
             "CASE WHEN currency = 'USD' THEN CAST(amount / quantity AS DECIMAL(18,2)) END AS price_usd "
-            f"FROM {parquet(parts)} WHERE transaction_hash IS NOT NULL "
+            f"FROM {parquet(parts)} WHERE transaction_hash IS NOT NULL AND status = 'paid' "
             "QUALIFY row_number() OVER (PARTITION BY transaction_hash ORDER BY order_id) = 1"
         )
     step.engine.execute(f"CREATE OR REPLACE TEMP TABLE order_of_transaction AS {rows}")
@@ -139,7 +123,8 @@ def _find_next_sales(step: Step, days: DayRange) -> None:
             "AND n.contract_address IS NOT DISTINCT FROM s.contract_address"
         )
     engine.execute(
-        "CREATE OR REPLACE TEMP TABLE next_sales AS SELECT DISTINCT transaction_hash, log_index, token_id, next_seller "
+        "CREATE OR REPLACE TEMP TABLE next_sales AS "
+        "SELECT DISTINCT transaction_hash, log_index, contract_address, token_id, next_seller "
         f"FROM ({rows}) WHERE buyer_address = '{ZERO_ADDRESS}' AND next_seller IS NOT NULL "
         # The seller cannot have sold to himself: in between the token came back by a way that left no sale.
         f"AND next_seller <> seller_address AND next_seller <> '{ZERO_ADDRESS}'"

@@ -50,7 +50,7 @@ def owned_transfers(step: Step, table: Table, days: DayRange) -> Candidates:
     lake = step.workspace.lake(step.domain)
     parts = lake.parts(EXTRACT_STAGE, table.name, days.days)
     if not parts:
-        return no_rows(table)
+        return no_rows(table, more=", true AS sender_owned_token")
     engine = step.engine
     engine.execute(f"CREATE OR REPLACE TEMP TABLE moves AS SELECT *, file_index AS landing_order FROM {parquet(parts)}")
     # Of two logs with one key the earlier one is looked at, which is also the one that is kept.

@@ -6,8 +6,10 @@ from datetime import date
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
-from ticketintel_pipelines.contract import Domain, Refers
+from ticketintel_pipelines.contract import Domain, Refers, Table
+from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.landing import LandedFile
 from ticketintel_pipelines.lake.layout import DayRange
 
@@ -34,15 +36,6 @@ outdated AS (
     WHERE f.domain = %(domain)s AND f.sequence > coalesce(p.raw_sequence, 0)
 ),
 
-orphaned AS (
-    SELECT q.day
-    FROM ops.quarantine q
-    JOIN ops.published_days p USING (domain, table_name, day)
-    JOIN parents o ON o.table_name = q.table_name AND o.rule = ANY (q.rules)
-    JOIN newest n ON n.raw = o.raw AND n.sequence > p.raw_sequence
-    WHERE q.domain = %(domain)s AND NOT q.mended
-),
-
 unasked AS (
     SELECT p.day
     FROM ops.published_days p
@@ -53,11 +46,18 @@ unasked AS (
 
 SELECT day FROM outdated
 UNION
-SELECT day FROM orphaned
-UNION
 SELECT day FROM unasked
-ORDER BY day
+UNION
+SELECT day FROM ops.stale_days WHERE domain = %(domain)s
 """
+
+FOUND_PARENTS = """
+SELECT q.day
+FROM ops.quarantine q
+WHERE q.domain = {domain} AND q.table_name = {child} AND {rule} = ANY (q.rules) AND NOT q.mended
+    AND EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = (q.content ->> {column})::{type})
+"""
+"""Days with a row that was set aside for want of a parent which is published by now."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,32 @@ class Catalog:
                 ],
             )
 
+    def withdraw(self, domain: str, source_file: str, inputs: Mapping[str, Sequence[str]]) -> list[Path]:
+        """Forget a file that was taken in, and note the days it took part in; returns its fragments, which nothing needs now.
+
+        Raises:
+            BadInputError: no file of this name was taken in.
+        """
+        with self.connection.transaction():
+            fragments = self.connection.execute(
+                "SELECT f.table_name, f.day, f.path FROM ops.raw_fragments f "
+                "JOIN ops.imported_files i USING (domain, content_hash) WHERE domain = %s AND i.source_file = %s",
+                (domain, source_file),
+            ).fetchall()
+            forgotten = self.connection.execute(
+                "DELETE FROM ops.imported_files WHERE domain = %s AND source_file = %s", (domain, source_file)
+            ).rowcount
+            if not forgotten:
+                raise BadInputError(
+                    f"no file {source_file} was taken in; name it as 'ticketintel status' or ops.imported_files does"
+                )
+            self.connection.cursor().executemany(
+                "INSERT INTO ops.stale_days (domain, table_name, day, because) "
+                "VALUES (%s, %s, %s, 'a file of this day was withdrawn') ON CONFLICT DO NOTHING",
+                [(domain, table, day) for raw, day, _ in fragments for table, raws in inputs.items() if raw in raws],
+            )
+        return [self.lake_root / path for _, _, path in fragments]
+
     def raw_days(self, domain: str, table: str, days: DayRange) -> list[RawDay]:
         """The days of a range on which something of a table was landed."""
         with self.connection.transaction():
@@ -134,11 +160,35 @@ class Catalog:
         assert row is not None
         return int(row[0])
 
+    def worked_out_from(self, domain: str, decoded_from: Sequence[str], days: DayRange) -> int:
+        """The newest fragment that rows of these days can hold: any by now, or those there were when the days were decoded."""
+        if not decoded_from:
+            return self.newest_fragment(domain)
+        with self.connection.transaction():
+            row = self.connection.execute(
+                "SELECT coalesce((SELECT min(raw_sequence) FROM ops.published_days WHERE domain = %(domain)s "
+                "AND table_name = ANY (%(tables)s) AND day BETWEEN %(first)s AND %(last)s), "
+                # Nothing was decoded: either nothing was there to decode, or it was landed only just now.
+                "(SELECT 0 FROM ops.raw_fragments WHERE domain = %(domain)s AND table_name = ANY (%(tables)s) "
+                "AND day BETWEEN %(first)s AND %(last)s LIMIT 1), "
+                "(SELECT max(sequence) FROM ops.raw_fragments WHERE domain = %(domain)s), 0)",
+                {"domain": domain, "tables": list(decoded_from), "first": days.first, "last": days.last},
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def lock_table(self, domain: str, table: str) -> None:
+        """Wait until no other run works on a table; held until the session ends."""
+        self.connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"publish {domain}.{table}",))
+        self.connection.commit()
+
     def landed_tables(self, domain: str) -> set[str]:
-        """Raw tables of which a file was ever taken in, be it one without rows."""
+        """Raw tables of which a file is taken in, be it one without rows, and those of which rows were published."""
         with self.connection.transaction():
             rows = self.connection.execute(
-                "SELECT DISTINCT table_name FROM ops.imported_files WHERE domain = %s", (domain,)
+                "SELECT table_name FROM ops.imported_files WHERE domain = %(domain)s "
+                "UNION SELECT table_name FROM ops.published_days WHERE domain = %(domain)s AND rows_in > 0",
+                {"domain": domain},
             ).fetchall()
         return {row[0] for row in rows}
 
@@ -160,27 +210,41 @@ class Catalog:
         """Days on which a table's raw input is newer than what was last worked out from it.
 
         `inputs` names the raw tables that each validated table is made of. A day is also stale when a row was set aside for
-        want of a parent, or a reference could not be judged for want of any, and the parent's table has had something
-        landed since.
+        want of a parent that is published by now, when a reference could not be judged for want of any and the parent's
+        table has had something landed since, or when publishing other days was noted to change it.
         """
         pairs = [(table, raw) for table, raws in inputs.items() for raw in raws]
-        orphans = [
-            (table.name, rule.name, raw)
+        references = [
+            (table, rule.name, rule.check)
             for table in domain.validated_tables
             for rule in table.rules
             if isinstance(rule.check, Refers)
-            for raw in inputs[rule.check.table]
+        ]
+        parents = [(table.name, name, raw) for table, name, check in references for raw in inputs[check.table]]
+        queries: list[sql.Composable] = [sql.SQL(STALE_DAYS)]
+        queries += [
+            sql.SQL(FOUND_PARENTS).format(
+                domain=sql.Literal(domain.name),
+                child=sql.Literal(table.name),
+                rule=sql.Literal(name),
+                parent=sql.Identifier(domain.name, check.table),
+                key=sql.Identifier(check.parent_column),
+                column=sql.Literal(check.column),
+                type=sql.SQL(table.column(check.column).type.postgres),
+            )
+            for table, name, check in references
+            if check.not_before is None
         ]
         with self.connection.transaction():
             rows = self.connection.execute(
-                STALE_DAYS,
+                sql.SQL(" UNION ").join(sql.SQL("({})").format(query) for query in queries) + sql.SQL(" ORDER BY day"),
                 {
                     "domain": domain.name,
                     "tables": [pair[0] for pair in pairs],
                     "raws": [pair[1] for pair in pairs],
-                    "o_tables": [orphan[0] for orphan in orphans],
-                    "o_rules": [orphan[1] for orphan in orphans],
-                    "o_raws": [orphan[2] for orphan in orphans],
+                    "o_tables": [parent[0] for parent in parents],
+                    "o_rules": [parent[1] for parent in parents],
+                    "o_raws": [parent[2] for parent in parents],
                 },
             ).fetchall()
         return [row[0] for row in rows]
@@ -204,7 +268,7 @@ class Catalog:
         return [row[0] for row in rows]
 
     def state(self, domain: str, tables: Iterable[str]) -> str:
-        """A text that changes whenever anything of these tables is published or scored."""
+        """A text that changes whenever anything of these tables is published."""
         with self.connection.transaction():
             row = self.connection.execute(
                 "SELECT coalesce(md5(string_agg(concat_ws('|', table_name, day, content_hash), ',' "
@@ -212,5 +276,15 @@ class Catalog:
                 "FROM ops.published_days WHERE domain = %s AND table_name = ANY (%s)",
                 (domain, list(tables)),
             ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def scored_state(self, domain: Domain, table: Table) -> str:
+        """A text that changes whenever a model writes to a table."""
+        query = sql.SQL("SELECT concat_ws('|', count(*), max({time})) FROM {table}").format(
+            time=sql.Identifier(table.time), table=sql.Identifier(domain.name, table.name)
+        )
+        with self.connection.transaction():
+            row = self.connection.execute(query).fetchone()
         assert row is not None
         return str(row[0])

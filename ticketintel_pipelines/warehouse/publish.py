@@ -1,6 +1,6 @@
 """Publishing: the judged rows of some days replace what was published of those days, in one transaction or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -22,6 +22,18 @@ class Publication:
     rows_written: int
 
 
+@dataclass(frozen=True)
+class Consequence:
+    """Days of `table` whose rows may be others once some rows of another day, or of another table, are published.
+
+    `sql` selects those days, for the days %(changed)s that were just published.
+    """
+
+    table: str
+    because: str
+    sql: str
+
+
 def publish(
     connection: psycopg.Connection,
     engine: duckdb.DuckDBPyConnection,
@@ -30,10 +42,13 @@ def publish(
     *,
     raw_sequence: int,
     run_id: str,
+    consequences: Sequence[Consequence] = (),
+    before_commit: Callable[[], None] = lambda: None,
 ) -> Publication:
     """Make a verdict visible; days whose content is the same as before are left alone.
 
-    Readers see the old rows until the transaction commits, and the new ones afterwards.
+    Readers see the old rows until the transaction commits, and the new ones afterwards. In the same transaction the days
+    that have to be worked out again are noted; `before_commit` runs last in it.
 
     Raises:
         PublishRefusedError: the verdict is not sound; nothing changed.
@@ -53,6 +68,8 @@ def publish(
         rows = load_parts(connection, engine, domain, table, {day: verdict.parts[day] for day in days if day in verdict.parts})
         _load_quarantine(connection, domain, verdict, days)
         _record(connection, domain, verdict, set(days), raw_sequence, run_id)
+        _note_stale_days(connection, domain, verdict, days, consequences)
+        before_commit()
     return Publication(tuple(days), rows)
 
 
@@ -90,6 +107,35 @@ def _load_quarantine(connection: psycopg.Connection, domain: Domain, verdict: Ve
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row((domain.name, verdict.table.name, *(row[column] for column in columns)))
+
+
+def _note_stale_days(
+    connection: psycopg.Connection,
+    domain: Domain,
+    verdict: Verdict,
+    changed: Sequence[date],
+    consequences: Sequence[Consequence],
+) -> None:
+    """The days of the verdict are done; what follows from those that changed is still to do."""
+    connection.execute(
+        "DELETE FROM ops.stale_days WHERE domain = %s AND table_name = %s AND day BETWEEN %s AND %s",
+        (domain.name, verdict.table.name, verdict.days.first, verdict.days.last),
+    )
+    if not changed:
+        return
+    for consequence in consequences:
+        connection.execute(
+            "INSERT INTO ops.stale_days (domain, table_name, day, because) "
+            f"SELECT DISTINCT %(domain)s, %(table)s, day, %(because)s FROM ({consequence.sql}) AS days (day) "
+            "WHERE day <> ALL (%(changed)s::date[]) OR %(table)s <> %(published)s ON CONFLICT DO NOTHING",
+            {
+                "domain": domain.name,
+                "table": consequence.table,
+                "because": consequence.because,
+                "changed": list(changed),
+                "published": verdict.table.name,
+            },
+        )
 
 
 def _record(

@@ -17,6 +17,7 @@ from ticketintel_pipelines.errors import BadInputError, UnavailableError
 from ticketintel_pipelines.settings import DATABASE_URL, Settings
 
 WAREHOUSE_DATABASE = "ticketintel"
+MAINTENANCE_DATABASE = "postgres"
 MINIMUM_VERSION = 15
 EMBEDDED_TUNING = {
     # A night's bulk load should not be cut up by checkpoints.
@@ -113,8 +114,7 @@ def _programs() -> Path:
 
 def _prepare(server: Server, settings: Settings) -> None:
     """Make the databases where they are missing."""
-    entry = server.warehouse.set(database="postgres" if server.embedded else server.warehouse.database)
-    with connect(entry.render_as_string(hide_password=False), autocommit=True) as connection:
+    with _entrance(server) as connection:
         version = connection.info.server_version // 10_000
         if version < MINIMUM_VERSION:
             raise BadInputError(
@@ -130,6 +130,19 @@ def _prepare(server: Server, settings: Settings) -> None:
                 continue
         if server.embedded:
             _tune(connection)
+
+
+def _entrance(server: Server) -> psycopg.Connection:
+    """A session from which databases can be made: on the warehouse, or on `postgres` while there is no warehouse yet."""
+    aside = server.warehouse.set(database=MAINTENANCE_DATABASE).render_as_string(hide_password=False)
+    if server.embedded:
+        return connect(aside, autocommit=True)
+    try:
+        return connect(server.dsn, autocommit=True)
+    except UnavailableError as error:
+        if f'database "{server.warehouse.database}" does not exist' not in str(error):
+            raise
+        return connect(aside, autocommit=True)
 
 
 def _tune(connection: psycopg.Connection) -> None:

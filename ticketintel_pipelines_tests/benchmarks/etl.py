@@ -28,10 +28,10 @@ from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.quality.expectations import audit
 from ticketintel_pipelines.quality.validation import Judgement
 from ticketintel_pipelines.settings import read_settings
-from ticketintel_pipelines.stages.validate import VALIDATE_STAGE, Source, Step, landed_rows, pieces, surroundings_of
+from ticketintel_pipelines.stages.validate import VALIDATE_STAGE, Step, pieces, surroundings_of
 from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.assets import SOURCES
+from ticketintel_pipelines.ticketing.assets import source_of
 from ticketintel_pipelines.ticketing.decoding import decode_days
 from ticketintel_pipelines.ticketing.simulator import simulate
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -86,7 +86,7 @@ def run_round(workspace: Workspace, world: Path) -> Round:
         measured.rows["decode"] = decode_days(workspace, days, run_id="benchmark").logs
 
     for table in TICKETING.validated_tables:
-        source = SOURCES.get(table.name, Source(landed_rows, sized_by=table.name))
+        source = source_of(table)
         for piece in pieces(workspace, TICKETING, source.sized_by, days):
             with workspace.engine() as engine, workspace.catalog() as catalog, scratch_folder(lake) as scratch:
                 step = Step(workspace, TICKETING, engine, catalog, days)
@@ -101,7 +101,15 @@ def run_round(workspace: Workspace, world: Path) -> Round:
                     audit(judgement)
                 measured.rows["audit"] += verdict.rows_in
                 with timed(measured.seconds, "load"):
-                    written = publish(catalog.connection, engine, TICKETING, verdict, raw_sequence=1, run_id="benchmark")
+                    written = publish(
+                        catalog.connection,
+                        engine,
+                        TICKETING,
+                        verdict,
+                        raw_sequence=1,
+                        run_id="benchmark",
+                        consequences=source.consequences,
+                    )
                     catalog.connection.commit()
                 measured.rows["load"] += written.rows_written
                 swap_in(lake, VALIDATE_STAGE, table.name, piece, verdict.parts)

@@ -266,7 +266,9 @@ def test_a_quiet_range_makes_no_partitions(publisher) -> None:
 def test_the_database_itself_refuses_to_record_lost_rows(publisher) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="nothing_lost"):
         publisher.rows(
-            "INSERT INTO ops.published_days VALUES ('ticketing', 'users', '2026-01-01', 3, 1, 0, 1, '', 1, 'run') RETURNING 1"
+            "INSERT INTO ops.published_days (domain, table_name, day, rows_in, published, quarantined, duplicates, "
+            "content_hash, raw_sequence, run_id) VALUES ('ticketing', 'users', '2026-01-01', 3, 1, 0, 1, '', 1, 'run') "
+            "RETURNING 1"
         )
 
 

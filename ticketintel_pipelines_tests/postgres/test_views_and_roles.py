@@ -22,7 +22,7 @@ USERS_SEEN = View(
     description="Users.",
     key=("user_id",),
     reads=("users",),
-    show="seen_at DESC",
+    show="user_id DESC",
     columns={"user_id": "User.", "seen_at": "When."},
     query="SELECT user_id, created_at AS seen_at FROM ticketing.users",
 )
@@ -162,21 +162,24 @@ def test_a_view_whose_comment_names_other_columns_than_its_query_is_refused_and_
 
 def test_a_view_file_is_read_with_its_opening_comment(tmp_path: Path) -> None:
     path = tmp_path / "things.sql"
-    path.write_text("-- One row\n-- per thing.\n-- key: a, b\n-- reads: t,u\n-- column a: The a: first.\nSELECT a,\n-- b\nb;\n")
+    path.write_text(
+        "-- One row\n-- per thing.\n-- key: a, b\n-- reads: t,u\n-- show: a DESC\n-- column a: The a: first.\n"
+        "SELECT a,\n-- b\nb;\n"
+    )
     view = read_view("ticketing", path)
     assert (view.name, view.key, view.reads, view.columns) == ("things", ("a", "b"), ("t", "u"), {"a": "The a: first."})
     assert view.query == "SELECT a,\nb"
 
 
-@pytest.mark.parametrize("tag", ["key", "reads"])
+@pytest.mark.parametrize("tag", ["key", "reads", "show"])
 def test_a_view_file_without_a_tag_is_refused_by_name(tmp_path: Path, tag: str) -> None:
     path = tmp_path / "things.sql"
-    path.write_text("".join(f"-- {other}: a\n" for other in ("key", "reads") if other != tag) + "SELECT 1 AS a")
+    path.write_text("".join(f"-- {other}: a\n" for other in ("key", "reads", "show") if other != tag) + "SELECT 1 AS a")
     with pytest.raises(BadInputError, match=rf"things\.sql has no line '-- {tag}: …'"):
         read_view("ticketing", path)
 
 
-def test_the_first_rows_of_a_view_are_its_last_by_key(connection) -> None:
+def test_the_first_rows_of_a_view_come_in_the_order_its_file_names(connection) -> None:
     refresh_view(connection, USERS_SEEN, "1", ANALYST)
     header, rows = first_rows(connection, USERS_SEEN, 1)
     assert (header, rows[0][0]) == (["user_id", "seen_at"], "b")
@@ -254,13 +257,14 @@ def test_what_was_granted_or_taken_by_hand_is_put_right_at_the_next_start(connec
         f"GRANT SELECT (email) ON ticketing.users TO {ANALYST}",
         f"GRANT SELECT ON ticketing.users TO {ANALYST}",
         f"GRANT UPDATE (country_code) ON ticketing.users TO {ANALYST}",
-        f"REVOKE SELECT (user_id) ON ticketing.users FROM {ANALYST}",
+        f"REVOKE SELECT (is_verified) ON ticketing.users FROM {ANALYST}",
         f"REVOKE SELECT ON ticketing.users_seen FROM {ANALYST}",
     ):
         connection.execute(change)
         grant_roles(connection, TICKETING)
         rights = connection.execute(
-            "SELECT string_agg(DISTINCT privilege_type, ','), bool_or(column_name = 'email'), bool_or(column_name = 'user_id') "
+            "SELECT string_agg(DISTINCT privilege_type, ','), bool_or(column_name = 'email'), "
+            "bool_or(column_name = 'is_verified') "
             "FROM information_schema.column_privileges WHERE grantee = %s AND table_name = 'users'",
             (ANALYST,),
         ).fetchone()

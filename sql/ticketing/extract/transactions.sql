@@ -20,18 +20,20 @@ WITH delivered AS (
 matched AS (
     SELECT
         sales.* REPLACE (
-            coalesce(nullif(seller_address, '0x0000000000000000000000000000000000000000'), giver) AS seller_address,
-            coalesce(nullif(buyer_address, '0x0000000000000000000000000000000000000000'), receiver) AS buyer_address
+            coalesce(nullif(seller_address, '0x0000000000000000000000000000000000000000'), giver, seller_address)
+                AS seller_address,
+            coalesce(nullif(buyer_address, '0x0000000000000000000000000000000000000000'), receiver, buyer_address)
+                AS buyer_address
         )
     FROM sales
-    INNER JOIN delivered USING (transaction_hash, contract_address, token_id)
+    LEFT JOIN delivered USING (transaction_hash, contract_address, token_id)
     WHERE
         marketplace = 'seaport'
         AND '0x0000000000000000000000000000000000000000' IN (sales.seller_address, sales.buyer_address)
     QUALIFY row_number() OVER (
         PARTITION BY transaction_hash, contract_address, token_id, source_file, source_row, landing_order ORDER BY log_index
     ) = 1
-        AND log_index = min(log_index) OVER (PARTITION BY transaction_hash, contract_address, token_id)
+        AND (giver IS NULL OR log_index = min(log_index) OVER (PARTITION BY transaction_hash, contract_address, token_id))
 ),
 
 all_sales AS (
@@ -47,8 +49,9 @@ sold AS (
     SELECT
         sales.transaction_hash,
         sales.log_index,
-        row_number() OVER (
-            PARTITION BY sales.transaction_hash, sales.log_index, sales.source_file, sales.source_row ORDER BY sales.token_id
+        -- The same for every copy of a row, and for no two tokens.
+        dense_rank() OVER (
+            PARTITION BY sales.transaction_hash, sales.log_index ORDER BY sales.contract_address, sales.token_id
         ) - 1 AS place,
         sales.block_timestamp AS occurred_at,
         sales.block_number,
@@ -75,7 +78,12 @@ sold AS (
         sales.source_row,
         sales.landing_order
     FROM all_sales AS sales
-    LEFT JOIN next_sales USING (transaction_hash, log_index, token_id)
+    LEFT JOIN next_sales
+        ON
+            next_sales.transaction_hash = sales.transaction_hash
+            AND next_sales.log_index = sales.log_index
+            AND next_sales.token_id = sales.token_id
+            AND next_sales.contract_address IS NOT DISTINCT FROM sales.contract_address
 ),
 
 unsold AS (
@@ -102,7 +110,16 @@ unsold AS (
         moves.source_row,
         moves.landing_order
     FROM moves
-    ANTI JOIN sales USING (transaction_hash, contract_address, token_id)
+    ANTI JOIN all_sales AS sales
+        ON
+            sales.transaction_hash = moves.transaction_hash
+            AND sales.contract_address = moves.contract_address
+            AND sales.token_id = moves.token_id
+            -- Of an ERC-1155 token there are many: only the movement between seller and buyer is theirs.
+            AND (
+                moves.standard <> 'erc1155'
+                OR (sales.seller_address = moves.from_address AND sales.buyer_address = moves.to_address)
+            )
 ),
 
 together AS (
@@ -119,13 +136,13 @@ SELECT
     together.contract_address,
     together.token_id,
     together.quantity,
-    coalesce(ticket_of_token.event_id, order_of_transaction.event_id) AS event_id,
+    ticket_of_token.event_id,
     ticket_of_token.ticket_id,
     together.seller_address,
     together.buyer_address,
     together.buyer_source,
     together.price_wei,
-    CASE WHEN together.marketplace = 'platform' THEN order_of_transaction.price_usd END AS price_usd,
+    order_of_transaction.price_usd,
     order_of_transaction.order_id,
     order_of_transaction.user_id,
     together.block_number,
@@ -136,4 +153,7 @@ SELECT
     together.landing_order
 FROM together
 LEFT JOIN ticket_of_token USING (contract_address, token_id)
-LEFT JOIN order_of_transaction USING (transaction_hash);
+LEFT JOIN order_of_transaction
+    ON
+        order_of_transaction.transaction_hash = together.transaction_hash
+        AND together.marketplace = 'platform';

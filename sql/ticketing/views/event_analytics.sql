@@ -14,7 +14,7 @@
 -- column resale_count: Resales so far.
 -- column floor_price_eth: Lowest price of a sale in the seven days before the event's newest sale, ETH.
 -- column median_hours_to_resale: Median of the hours between getting a ticket and reselling it; null without such resales.
--- column check_in_rate: Share of the sold tickets that were admitted, 0 to 1; null before the doors open or without check-ins.
+-- column check_in_rate: Share of the sold tickets that were admitted, 0 to 1; null while the doors are closed at the newest transaction, or without check-ins.
 -- column primary_revenue_eth: Sum of primary sale prices, ETH.
 -- column resale_volume_eth: Sum of resale prices, ETH.
 -- column last_transaction_at: Newest transaction, UTC.
@@ -22,7 +22,9 @@ WITH transactions AS (
     SELECT
         coalesce(event_id, contract_address, 'unknown') AS event_key,
         event_id,
+        ticket_id,
         kind,
+        quantity,
         price_wei / 1e18::numeric AS price_eth,
         seller_address,
         occurred_at,
@@ -43,9 +45,9 @@ sales AS (
 sold AS (
     SELECT
         event_key,
-        count(*) FILTER (WHERE kind = 'primary_sale') AS tickets_sold,
+        coalesce(sum(quantity) FILTER (WHERE kind = 'primary_sale'), 0)::bigint AS tickets_sold,
         count(*) FILTER (WHERE kind = 'resale') AS resale_count,
-        min(price_eth) FILTER (WHERE occurred_at > newest_sale_at - interval '7 days') AS floor_price_eth,
+        min(price_eth / nullif(quantity, 0)) FILTER (WHERE occurred_at > newest_sale_at - interval '7 days') AS floor_price_eth,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM occurred_at - previous_at) / 3600.0)
             FILTER (WHERE kind = 'resale' AND seller_address = previous_buyer) AS median_hours_to_resale,
         sum(price_eth) FILTER (WHERE kind = 'primary_sale') AS primary_revenue_eth,
@@ -65,10 +67,16 @@ seen AS (
 
 admitted AS (
     SELECT
-        event_id,
+        sales.event_key,
         count(*) AS check_ins
-    FROM ticketing.check_ins
-    GROUP BY event_id
+    FROM sales
+    INNER JOIN ticketing.check_ins AS check_ins ON check_ins.ticket_id = sales.ticket_id
+    WHERE sales.kind = 'primary_sale'
+    GROUP BY sales.event_key
+),
+
+newest AS (
+    SELECT max(last_transaction_at) AS at FROM seen
 ),
 
 keys AS (
@@ -89,7 +97,9 @@ SELECT
     coalesce(sold.resale_count, 0) AS resale_count,
     sold.floor_price_eth::numeric(38, 18) AS floor_price_eth,
     sold.median_hours_to_resale,
-    admitted.check_ins::double precision / nullif(sold.tickets_sold, 0) AS check_in_rate,
+    CASE
+        WHEN events.starts_at <= newest.at THEN admitted.check_ins::double precision / nullif(sold.tickets_sold, 0)
+    END AS check_in_rate,
     sold.primary_revenue_eth::numeric(38, 18) AS primary_revenue_eth,
     sold.resale_volume_eth::numeric(38, 18) AS resale_volume_eth,
     seen.last_transaction_at
@@ -97,4 +107,5 @@ FROM keys
 LEFT JOIN ticketing.events AS events ON events.event_id = keys.event_key
 LEFT JOIN seen ON seen.event_key = keys.event_key
 LEFT JOIN sold ON sold.event_key = keys.event_key
-LEFT JOIN admitted ON admitted.event_id = keys.event_key;
+LEFT JOIN admitted ON admitted.event_key = keys.event_key
+CROSS JOIN newest;

@@ -7,7 +7,7 @@
 -- column total_transactions: Ticket transactions of every kind (sales, issues, gifts, burns) in the hour.
 -- column total_revenue: Sum of the prices paid in primary sales and resales, in `revenue_currency`; sales without a recorded price count as zero.
 -- column revenue_currency: Currency of total_revenue.
--- column avg_fraud_score: Mean fraud score of the hour's scored transactions, 0 to 1; null until a model has scored.
+-- column avg_fraud_score: Mean of the newest fraud scores of the hour's transactions, 0 to 1; null until a model has scored.
 -- column blocked_count: Transactions of the hour that the fraud model decided to block.
 WITH newest AS (
     SELECT max(occurred_at) AS occurred_at
@@ -36,6 +36,15 @@ recent AS (
     WHERE occurred_at >= (SELECT min(hour) FROM hours)
 ),
 
+predictions AS (
+    SELECT DISTINCT ON (transaction_id)
+        transaction_id,
+        fraud_score,
+        decision
+    FROM ticketing.fraud_predictions
+    ORDER BY transaction_id, scored_at DESC
+),
+
 figures AS (
     SELECT
         recent.hour,
@@ -44,7 +53,7 @@ figures AS (
         avg(predictions.fraud_score) AS avg_fraud_score,
         count(*) FILTER (WHERE predictions.decision = 'BLOCKED') AS blocked_count
     FROM recent
-    LEFT JOIN ticketing.fraud_predictions AS predictions USING (transaction_id)
+    LEFT JOIN predictions USING (transaction_id)
     GROUP BY recent.hour
 )
 
