@@ -57,7 +57,7 @@ def test_what_is_published_equals_what_is_recorded_as_published(night) -> None:
         rows(
             workspace,
             "SELECT table_name, sum(published)::int FROM ops.published_days "
-            "WHERE table_name NOT IN ('logs', 'sales') GROUP BY 1",,
+            "WHERE table_name NOT IN ('logs', 'sales') GROUP BY 1",
         )
     )
     for table, count in recorded.items():
