@@ -1,9 +1,11 @@
 """`ticketintel`: the pipeline from a terminal. Parses, calls, prints; exit codes are those of `errors.py`."""
 
 import argparse
+import errno
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketintel_pipelines.errors import BadInputError, TicketIntelError, UnavailableError
+from ticketintel_pipelines.errors import EXIT_BAD_INPUT, BadInputError, TicketIntelError, UnavailableError
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
 
@@ -28,7 +30,7 @@ DEMO_DAILY_EVENTS = 10_000
 DEMO_SEED = 7
 WEB_ADDRESS = "127.0.0.1"
 WEB_PORT = 3000
-STOP_SECONDS = 60
+STOP_SECONDS = 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno != 28:
-            raise
+        if error.errno != errno.ENOSPC:
+            print(f"ticketintel: {error.filename or 'the system'}: {error.strerror}; name another place", file=sys.stderr)
+            return EXIT_BAD_INPUT
         full = UnavailableError(f"the disk is full ({error.filename or 'while writing'}); free some space and run again")
         print(f"ticketintel: {full}", file=sys.stderr)
         return full.exit_code
@@ -162,13 +165,11 @@ def _demo(options: argparse.Namespace) -> int:
     work_out(workspace, domain, None, console)
 
     console.say("\n" + status(workspace, domain, views=True))
-    variable = f"{HOME.name}={shlex.quote(str(Path(os.environ[HOME.name])))} " if options.data is not None else ""
-    program = ".venv/bin/ticketintel"
-    console.say(
-        f"\ndone in {time.monotonic() - started:.0f} s. Next:\n"
-        f"  {variable}make up                  the Dagster UI on http://{WEB_ADDRESS}:{WEB_PORT}\n"
-        f"  {variable}{program} psql    the warehouse as the analyst"
-    )
+    console.say(f"\ndone in {time.monotonic() - started:.0f} s. Next:")
+    if options.data is not None:
+        console.say(f"  export {HOME.name}={shlex.quote(str(workspace.settings.home))}")
+    console.say(f"  make up                       the Dagster UI on http://{WEB_ADDRESS}:{WEB_PORT}")
+    console.say("  .venv/bin/ticketintel psql    the warehouse as the analyst")
     return 0
 
 
@@ -199,18 +200,18 @@ def _simulate(options: argparse.Namespace) -> int:
     for name, value in (("--days", options.days), ("--daily-events", options.daily_events)):
         if value < 1:
             raise BadInputError(f"{name} takes a number from 1 on, not {value}")
+    if options.seed < 0:
+        raise BadInputError(f"--seed takes a number from 0 on, not {options.seed}")
     if options.out.exists() and any(options.out.iterdir()):
         raise BadInputError(f"{options.out} is not empty; name a new folder")
     console = Console()
     with console.step("simulate"):
-        summary = simulate(
-            options.out,
-            days=options.days,
-            daily_events=options.daily_events,
-            seed=options.seed,
-            start=options.start,
-            progress=lambda message: None,
-        )
+        try:
+            summary = simulate(
+                options.out, days=options.days, daily_events=options.daily_events, seed=options.seed, start=options.start
+            )
+        except ValueError as error:
+            raise BadInputError(f"{error}; choose other figures") from error
     for table, rows in summary.rows.items():
         console.say(f"  {table:<16} {rows:>12,}")
     console.say(f"{sum(summary.rows.values()):,} rows in {options.out}; take them in with: ticketintel import {options.out}")
@@ -244,7 +245,7 @@ def _run(options: argparse.Namespace) -> int:
 
     console = Console(verbose=options.verbose)
     workspace, domain = _workspace(console)
-    days = requested_days(options.first, options.last)
+    days = requested_days(options.first, options.last, workspace.settings.first_day)
     work_out(workspace, domain, days, console, replay=options.replay)
     console.say("\n" + status(workspace, domain, views=False))
     return 0
@@ -263,6 +264,7 @@ def _up(options: argparse.Namespace) -> int:
     from ticketintel_pipelines.nights import REPOSITORY, prepare_dagster_home
 
     console = Console()
+    _refuse_taken_port(options.port)
     workspace, _ = _workspace(console)
     environment = {
         **os.environ,
@@ -272,6 +274,8 @@ def _up(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
     command += ["--host", WEB_ADDRESS, "--port", str(options.port)]
     console.say(f"Dagster UI on http://{WEB_ADDRESS}:{options.port}, database {workspace.server.name}; Ctrl-C stops it all")
+    # A script's background job starts with interrupts ignored, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A process group of its own: one interrupt from here reaches Dagster and everything it started, once.
     process = subprocess.Popen(command, cwd=workspace.settings.home, env=environment, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -279,9 +283,22 @@ def _up(options: argparse.Namespace) -> int:
         return process.wait()
     except KeyboardInterrupt:
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=STOP_SECONDS)
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
         console.say("stopped")
         return 0
+
+
+def _refuse_taken_port(port: int) -> None:
+    """Dagster says that it serves even where somebody else does."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((WEB_ADDRESS, port))
+        except (OSError, OverflowError) as error:
+            raise BadInputError(f"--port {port} cannot be used ({error}); name a free one from 1024 to 65535") from error
 
 
 def _psql(options: argparse.Namespace) -> int:
@@ -322,8 +339,9 @@ def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Co
 
     with console.step(f"import {folder}"), workspace.engine() as engine, workspace.catalog() as catalog:
         report = import_folder(engine, domain, folder, workspace.lake(domain), catalog, workspace.settings.first_day)
-    known = f"; {len(report.known):,} files had been taken in before, or repeat another" if report.known else ""
-    console.say(f"imported {report.rows:,} rows of {len(report.landed):,} files{known}")
+    known = f"; {len(report.known):,} files had been taken in before" if report.known else ""
+    repeated = f"; {len(report.repeated):,} files repeat another of the folder byte for byte" if report.repeated else ""
+    console.say(f"imported {report.rows:,} rows of {len(report.landed):,} files{known}{repeated}")
     ignored = {(file.table, name) for file in report.landed for name in file.ignored_columns}
     for table in sorted({table for table, _ in ignored}):
         names = ", ".join(sorted(name for owner, name in ignored if owner == table))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -22,6 +23,7 @@ from ticketintel_pipelines.jobs import etl_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Console, Progress
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS
+from ticketintel_pipelines.settings import FIRST_DAY
 from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
@@ -171,14 +173,12 @@ def refuse_failures(nights: Sequence[Night]) -> None:
             )
 
 
-def requested_days(first: str | None, last: str | None) -> DayRange | None:
+def requested_days(first: str | None, last: str | None, first_day: date = FIRST_DAY) -> DayRange | None:
     """The days that a person asked for, if any.
 
     Raises:
-        BadInputError: one of them is not a day, or they are in the wrong order.
+        BadInputError: one of them is not a day, they are in the wrong order, or there is no such partition.
     """
-    from datetime import date
-
     if first is None and last is None:
         return None
     try:
@@ -188,6 +188,8 @@ def requested_days(first: str | None, last: str | None) -> DayRange | None:
         raise BadInputError(f"--from and --to take days as YYYY-MM-DD ({error})") from error
     if end < start:
         raise BadInputError(f"--to {end} lies before --from {start}")
+    if start < first_day or end > datetime.now(UTC).date():
+        raise BadInputError(f"days run from {first_day} (TICKETINTEL_FIRST_DAY) to today; {start} to {end} is not among them")
     return DayRange(start, end)
 
 

@@ -1,6 +1,7 @@
 """Every environment variable the pipeline reads, typed and described. Reading them is all that happens here: no I/O."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -78,6 +79,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadInputError(f"{SCHEDULES.name}={value(SCHEDULES)!r} is neither 'on' nor 'off'")
     if not value(CHUNK_ROWS).isdecimal() or int(value(CHUNK_ROWS)) < 1:
         raise BadInputError(f"{CHUNK_ROWS.name}={value(CHUNK_ROWS)!r} is not a positive number of rows")
+    if not re.fullmatch(r"\d+(\.\d+)? ?([MGT]i?B)", value(MEMORY_LIMIT)):
+        raise BadInputError(
+            f"{MEMORY_LIMIT.name}={value(MEMORY_LIMIT)!r} is not an amount of memory; write such as 4GB or 512MB"
+        )
+    if not re.fullmatch(r"[a-z_][a-z0-9_]*", value(DAGSTER_DATABASE)):
+        raise BadInputError(f"{DAGSTER_DATABASE.name}={value(DAGSTER_DATABASE)!r} is not the name of a database")
     return Settings(
         home=Path(value(HOME)).expanduser().absolute(),
         database_url=value(DATABASE_URL) or None,

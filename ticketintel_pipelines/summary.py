@@ -9,6 +9,7 @@ from psycopg import sql
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
 from ticketintel_pipelines.warehouse.views import first_rows
 
 VIEW_ROWS = 3
@@ -111,6 +112,9 @@ def status(workspace: Workspace, domain: Domain, *, views: bool) -> str:
             "quarantine by rule",
             quarantine_summary(connection, domain),
         ]
+        if pending := catalog.stale_days(domain, RAW_INPUTS):
+            days = f"{len(pending):,} day{'s' if len(pending) > 1 else ''}"
+            sections += ["", f"to be worked out: {days} from {pending[0]} to {pending[-1]}, with: ticketintel run"]
         if missing := missing_tables(connection, domain):
             sections += [
                 "",

@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Sequence
 
 from ticketintel_pipelines.contract.columns import Column
-from ticketintel_pipelines.contract.rules import Severity
+from ticketintel_pipelines.contract.rules import (
+    Check,
+    Follows,
+    Holds,
+    InRange,
+    Matches,
+    NotNull,
+    OneOf,
+    Refers,
+    Severity,
+    Unique,
+)
 from ticketintel_pipelines.contract.tables import Domain, Source, Table
 
 EFFECTS = {
@@ -51,7 +62,8 @@ def raw_contract(domain: Domain) -> str:
         "- Logs and blocks come as ethereum-etl or cryo export them: topics in one column or four, and where logs carry no "
         "time, it is taken from the blocks of the same folder or of an earlier import.",
         "",
-        "A cell that is not of its column's type refuses the whole folder, with file, row and column named. A row that breaks "
+        "A cell that is not of its column's type refuses the whole folder, with file, row and column named (row 1 is the first "
+        "after the header). A row that breaks "
         "a rule is taken in and set aside in quarantine when it is validated.",
     ]
     for table in domain.raw_tables:
@@ -91,12 +103,42 @@ def _table_section(domain: Domain, table: Table) -> list[str]:
         cells = (column.name, column.type.postgres, "" if column.required else "yes", personal, _meaning(column))
         lines.append(f"| {' | '.join(cells)} |")
     if table.source is not Source.MODEL:
-        lines += ["", "| rule | effect | a row fails when |", "|---|---|---|", *_rule_rows(table)]
+        lines += ["", "| rule | asks for | effect | a row fails when |", "|---|---|---|---|", *_rule_rows(table)]
     return lines
 
 
 def _rule_rows(table: Table) -> Sequence[str]:
-    return [f"| {rule.name} | {EFFECTS[rule.severity]} | {_cell(rule.reason)} |" for rule in table.rules]
+    return [
+        f"| {rule.name} | {_cell(_asked(rule.check))} | {EFFECTS[rule.severity]} | {_cell(rule.reason)} |"
+        for rule in table.rules
+    ]
+
+
+def _asked(check: Check) -> str:
+    """What a rule asks for, in a few words."""
+    match check:
+        case NotNull(column=column):
+            return f"{column} is there"
+        case InRange(column=column, minimum=minimum, maximum=maximum):
+            bounds = [
+                f"at least {minimum:,}" if minimum is not None else "",
+                f"at most {maximum:,}" if maximum is not None else "",
+            ]
+            return f"{column} {' and '.join(bound for bound in bounds if bound)}"
+        case Matches(column=column, pattern=pattern):
+            return f"{column} like `{pattern}`"
+        case OneOf(column=column, values=values):
+            return f"{column} one of {', '.join(values)}"
+        case Follows(later=later, earlier=earlier):
+            return f"{later} not before {earlier}"
+        case Unique(columns=columns):
+            return f"{', '.join(columns)} only once"
+        case Refers(column=column, table=table, not_before=None):
+            return f"{column} in {table}"
+        case Refers(table=table, not_before=not_before, time=time):
+            return f"{time} not before {not_before} of {table}"
+        case Holds(sql=sql):
+            return f"`{sql}`"
 
 
 def _meaning(column: Column) -> str:

@@ -40,7 +40,9 @@ class ImportCatalog(Protocol):
 class ImportReport:
     landed: list[LandedFile] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
-    """Names of files that were taken in before, or whose bytes another file of the folder repeats."""
+    """Names of files that were taken in before."""
+    repeated: list[str] = field(default_factory=list)
+    """Names of files whose bytes another file of the folder has too."""
 
     @property
     def rows(self) -> int:
@@ -94,7 +96,7 @@ def _new_files(files: Sequence[RawFile], known: set[str], scratch: Path, report:
     for place, file in enumerate(files):
         content_hash = file.content_hash()
         if content_hash in seen:
-            report.known.append(file.name)
+            (report.known if content_hash in known else report.repeated).append(file.name)
             continue
         seen.add(content_hash)
         yield NewFile(file, content_hash, scratch / f"{place:06d}")

@@ -172,7 +172,7 @@ def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection:
     except psycopg.OperationalError as error:
         where = conninfo_to_dict(dsn)
         place = f"{where.get('host', 'localhost')}:{where.get('port', 5432)}, database {where.get('dbname')}"
-        reason = str(error).strip().splitlines()[-1]
+        reason = " ".join(str(error).split())
         raise UnavailableError(
             f"the database at {place} cannot be reached ({reason}); start it or mend {DATABASE_URL.name}"
         ) from error

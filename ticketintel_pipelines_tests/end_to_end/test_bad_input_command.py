@@ -50,7 +50,10 @@ def test_a_bad_file_ends_the_command_and_once_mended_everything_is_taken_in(
     write_rows(tmp_path / "b_users.csv", [user(3), user(4, wallet_address="alice")])
     refused = import_folder(tmp_path, environment_of(settings))
     assert_one_sentence(
-        refused, EXIT_BAD_INPUT, "b_users.csv, row 2, column wallet_address: 'alice'", "rule wallet_address_type"
+        refused,
+        EXIT_BAD_INPUT,
+        "b_users.csv, row 2, column wallet_address: ",
+        "rule wallet_address_type",
     )
     assert (imported(settings), landed(settings)) == ([], [])
     write_rows(tmp_path / "b_users.csv", [user(3), user(4)])

@@ -2,16 +2,16 @@
 -- the contract of their collection, with everything that needs the platform null.
 -- key: event_key
 -- reads: transactions, events, check_ins
--- show: tickets_sold + resale_count DESC, event_key
+-- show: tickets_sold + resale_count DESC NULLS LAST, event_key
 -- column event_key: Event, or the contract of the collection where the event is unknown.
 -- column event_id: Event; null where it is unknown.
 -- column event_name: Name for people; null where the event is unknown.
 -- column category: Category of the event; null where it is unknown.
 -- column starts_at: When doors open, UTC; null where the event is unknown.
 -- column capacity: Tickets that can be sold; null where the event is unknown.
--- column tickets_sold: Tickets sold in primary sales.
--- column sell_through: tickets_sold / capacity, 0 to 1; null where the capacity is unknown.
--- column resale_count: Resales so far.
+-- column tickets_sold: Tickets sold in primary sales; null where the data holds no primary sale of any event.
+-- column sell_through: tickets_sold / capacity, 0 to 1; null where either is unknown.
+-- column resale_count: Resales so far; null without any transaction at all.
 -- column floor_price_eth: Lowest price of a sale in the seven days before the event's newest sale, ETH.
 -- column median_hours_to_resale: Median of the hours between getting a ticket and reselling it; null without such resales.
 -- column check_in_rate: Share of the sold tickets that were admitted, 0 to 1; null while the doors are closed at the newest transaction, or without check-ins.
@@ -92,9 +92,9 @@ SELECT
     events.category,
     events.starts_at,
     events.capacity,
-    coalesce(sold.tickets_sold, 0) AS tickets_sold,
-    coalesce(sold.tickets_sold, 0)::double precision / events.capacity AS sell_through,
-    coalesce(sold.resale_count, 0) AS resale_count,
+    CASE WHEN issue.is_known THEN coalesce(sold.tickets_sold, 0) END AS tickets_sold,
+    CASE WHEN issue.is_known THEN coalesce(sold.tickets_sold, 0)::double precision / events.capacity END AS sell_through,
+    CASE WHEN newest.at IS NOT NULL THEN coalesce(sold.resale_count, 0) END AS resale_count,
     sold.floor_price_eth::numeric(38, 18) AS floor_price_eth,
     sold.median_hours_to_resale,
     CASE
@@ -108,4 +108,6 @@ LEFT JOIN ticketing.events AS events ON events.event_id = keys.event_key
 LEFT JOIN seen ON seen.event_key = keys.event_key
 LEFT JOIN sold ON sold.event_key = keys.event_key
 LEFT JOIN admitted ON admitted.event_key = keys.event_key
-CROSS JOIN newest;
+CROSS JOIN newest
+-- Without the primary market in the data (no logs, or a list of resales only) nobody knows what was sold in it.
+CROSS JOIN (SELECT coalesce(sum(tickets_sold), 0) > 0 AS is_known FROM sold) AS issue;

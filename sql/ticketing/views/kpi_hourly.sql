@@ -8,7 +8,7 @@
 -- column total_revenue: Sum of the prices paid in primary sales and resales, in `revenue_currency`; sales without a recorded price count as zero.
 -- column revenue_currency: Currency of total_revenue.
 -- column avg_fraud_score: Mean of the newest fraud scores of the hour's transactions, 0 to 1; null until a model has scored.
--- column blocked_count: Transactions of the hour that the fraud model decided to block.
+-- column blocked_count: Transactions of the hour that the fraud model decided to block; null where none was scored.
 WITH newest AS (
     SELECT max(occurred_at) AS occurred_at
     FROM ticketing.transactions
@@ -51,7 +51,9 @@ figures AS (
         count(*) AS total_transactions,
         coalesce(sum(recent.price_wei), 0) / 1e18::numeric AS total_revenue,
         avg(predictions.fraud_score) AS avg_fraud_score,
-        count(*) FILTER (WHERE predictions.decision = 'BLOCKED') AS blocked_count
+        CASE
+            WHEN count(predictions.transaction_id) > 0 THEN count(*) FILTER (WHERE predictions.decision = 'BLOCKED')
+        END AS blocked_count
     FROM recent
     LEFT JOIN predictions USING (transaction_id)
     GROUP BY recent.hour
@@ -63,6 +65,6 @@ SELECT
     coalesce(figures.total_revenue, 0)::numeric(38, 18) AS total_revenue,
     'ETH'::text AS revenue_currency,
     figures.avg_fraud_score,
-    coalesce(figures.blocked_count, 0) AS blocked_count
+    figures.blocked_count
 FROM hours
 LEFT JOIN figures USING (hour);
