@@ -220,7 +220,7 @@ def test_a_file_is_taken_in_once_under_any_name_and_in_any_folder(deployment: De
     path = write_rows(deployment.raw / "users.csv", [user()])
     (deployment.raw / "users-copy.csv").write_bytes(path.read_bytes())
     first = deployment.take_in()
-    assert ([file.name for file in first.landed], first.known) == (["users-copy.csv"], ["users.csv"])
+    assert ([file.name for file in first.landed], first.repeated) == (["users-copy.csv"], ["users.csv"])
     other = deployment.root / "elsewhere" / "users"
     other.mkdir(parents=True)
     path.rename(other / "2026.csv")
