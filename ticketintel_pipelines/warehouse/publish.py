@@ -124,6 +124,8 @@ def _note_stale_days(
     if not changed:
         return
     for consequence in consequences:
+        if not _has_other_days(connection, domain, verdict.table, changed, consequence):
+            continue
         connection.execute(
             "INSERT INTO ops.stale_days (domain, table_name, day, because) "
             f"SELECT DISTINCT %(domain)s, %(table)s, day, %(because)s FROM ({consequence.sql}) AS days (day) "
@@ -136,6 +138,18 @@ def _note_stale_days(
                 "published": verdict.table.name,
             },
         )
+
+
+def _has_other_days(
+    connection: psycopg.Connection, domain: Domain, published: Table, changed: Sequence[date], consequence: Consequence
+) -> bool:
+    """Whether there are any days that a consequence could name: in a first load there are none, and it need not be asked."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM ops.published_days WHERE domain = %s AND table_name = %s AND rows_in > 0 "
+        "AND (table_name <> %s OR day <> ALL (%s::date[])))",
+        (domain.name, consequence.table, published.name, list(changed)),
+    ).fetchone()
+    return row == (True,)
 
 
 def _record(
