@@ -23,7 +23,7 @@ def documents() -> dict[Path, str]:
 
 
 def _environment_example() -> str:
-    """Every environment variable with its description and default; Dagster and the command read a `.env` beside it."""
+    """Every environment variable with its description and default; Dagster reads a `.env` beside it."""
     lines = ["# Copy to .env what you change: `dagster dev` reads that file, for `ticketintel` export the variables."]
     for variable in VARIABLES:
         lines += ["", *textwrap.wrap(variable.description, 118, initial_indent="# ", subsequent_indent="# ")]

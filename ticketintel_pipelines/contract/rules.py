@@ -61,7 +61,7 @@ class Follows:
 
 @dataclass(frozen=True)
 class Unique:
-    """No two published rows share these columns: the first in time is kept, the others break the rule."""
+    """No two published rows share these columns: one that is published stays, else the first in time; the others break it."""
 
     columns: tuple[str, ...]
 

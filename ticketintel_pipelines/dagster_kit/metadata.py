@@ -33,7 +33,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def table_preview(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> str:
-    """The newest published rows of some days as Markdown, without the columns that hold personal data."""
+    """The newest published rows of the last of some days as Markdown, without the columns that hold personal data."""
     shown = [column.name for column in table.columns if column.personal is None]
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in shown)
     query = sql.SQL("SELECT {} FROM {} WHERE {time} >= %s AND {time} < %s::date + 1 ORDER BY {time} DESC LIMIT {n}").format(

@@ -36,8 +36,9 @@ class Surroundings:
 
     `accepted_parts(table)` are the lake's accepted parts of a table within the run; `earlier_parts` those of the judged
     table before its days. `look_up(table, columns, values, carried)` finds published rows by columns: it takes distinct
-    values as an Arrow table with those columns and returns the found ones with the carried columns; `outside` excludes the
-    days of the run. `has_rows(table)` says whether anything of a table is published at all.
+    values as an Arrow table with those columns and returns the found ones with the carried columns; `look_up_outside`
+    leaves out the days that `earlier_parts` and the judged rows cover.
+    `has_rows(table)` says whether anything of a table is published at all.
     """
 
     accepted_parts: Callable[[str], Sequence[Path]]
