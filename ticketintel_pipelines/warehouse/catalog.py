@@ -1,6 +1,6 @@
 """What was landed and published, as the tables of the schema `ops` remember it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -87,7 +87,11 @@ class Catalog:
             )
             return [self.lake_root / row[0] for row in rows.fetchall()]
 
-    def record_import(self, domain: str, files: Sequence[LandedFile]) -> None:
+    def record_import(
+        self, domain: str, files: Sequence[LandedFile], together_with: Callable[[psycopg.Connection], None] = lambda _: None
+    ) -> None:
+        """Make files and their fragments known; what is done `together_with` them, such as moving a watermark, is done in
+        the same transaction."""
         with self.connection.transaction(), self.connection.cursor() as cursor:
             # Two imports of one folder at once land the same fragments: the second one to get here has nothing to add.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"import {domain}",))
@@ -114,6 +118,7 @@ class Catalog:
                     for fragment in file.fragments
                 ],
             )
+            together_with(self.connection)
 
     def withdraw(self, domain: str, source_file: str, inputs: Mapping[str, Sequence[str]]) -> list[Path]:
         """Forget a file that was taken in, and note the days it took part in; returns its fragments, which nothing needs now.
