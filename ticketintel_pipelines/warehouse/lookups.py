@@ -8,16 +8,9 @@ import pyarrow as pa
 from psycopg import sql
 
 from ticketintel_pipelines.contract import ColumnType, Domain
+from ticketintel_pipelines.lake.arrow_types import arrow_type
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.warehouse.loading import copy_batches
-
-ARROW_TYPES = {
-    ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.MONEY: pa.decimal128(18, 2),
-    ColumnType.BOOLEAN: pa.bool_(),
-}
 
 
 def look_up(
@@ -43,7 +36,7 @@ def look_up(
         connection.execute(
             sql.SQL("CREATE TEMP TABLE wanted ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0").format(names, target)
         )
-        copy_batches(connection, ("wanted",), columns, values.select(list(columns)).to_batches())
+        copy_batches(connection, ("wanted",), [table.column(name) for name in columns], values.to_batches())
         connection.execute("ANALYZE wanted")
         query = sql.SQL("SELECT {} FROM wanted w JOIN {} t ON {}").format(picked, target, same)
         parameters: tuple[datetime, ...] = ()
@@ -55,7 +48,7 @@ def look_up(
             )
         rows = connection.execute(query, parameters).fetchall()
     arrays = [
-        pa.array([row[place] for row in rows], ARROW_TYPES.get(table.column(name).type, pa.string()))
+        pa.array([row[place] for row in rows], arrow_type(table.column(name)))
         for place, name in enumerate((*columns, *carried))
     ]
     return pa.table(arrays, names=[*columns, *carried])

