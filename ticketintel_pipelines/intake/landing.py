@@ -63,14 +63,15 @@ def land(
         relation = _join_time(file, relation, time_fragments)
     casts = plan_casts(file.table, relation.types, file.name, time_is_joined=joined)
     try:
-        rows = _check_cells(connection, file, relation, casts, first_day)
-        fragments = _write_fragments(connection, file, relation, casts, content_hash, staged, lake)
+        days = _check_cells(connection, file, relation, casts, first_day)
+        fragments = _write_fragments(connection, file, relation, casts, days, content_hash, staged, lake)
     except duckdb.Error as error:
         if not is_about_the_file(error):
             raise
         raise unreadable(file, error) from error
     used = {cast.raw for cast in casts}
     ignored = tuple(name for name in relation.types if identifier(name) not in used and name.lower() != "topics")
+    rows = sum(days.values())
     return LandedFile(file.name, file.table.name, content_hash, file.path.stat().st_size, rows, fragments, ignored)
 
 
@@ -93,16 +94,22 @@ def _join_time(file: RawFile, relation: RawRelation, fragments: Sequence[Path]) 
 
 def _check_cells(
     connection: duckdb.DuckDBPyConnection, file: RawFile, relation: RawRelation, casts: Sequence[Cast], first_day: date
-) -> int:
-    """Count the rows, and refuse the file at its first cell that breaks the contract."""
+) -> dict[date, int]:
+    """Count the rows by day, and refuse the file at its first cell that breaks the contract."""
     judged = [cast for cast in casts if cast.misfit]
     time = next(cast for cast in casts if cast.column.name == file.table.time)
     first_rows = [f"min({ROW}) FILTER (WHERE {cast.misfit})" for cast in judged]
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) IS NULL)")
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) < TIMESTAMPTZ '{first_day} 00:00:00+00')")
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) > now() + INTERVAL 1 DAY)")
-    counted = fetch_row(connection, f"SELECT count(*), {', '.join(first_rows)} FROM {relation.sql}")
-    rows, *misfits, timeless, too_early, too_late = counted
+    day = f"CAST(({time.sql}) AT TIME ZONE 'UTC' AS DATE)"
+    counted = fetch_rows(
+        connection, f"SELECT {day} AS day, count(*), {', '.join(first_rows)} FROM {relation.sql} GROUP BY day ORDER BY day"
+    )
+    days = {row[0]: row[1] for row in counted}
+    *misfits, timeless, too_early, too_late = (
+        min((row[place] for row in counted if row[place] is not None), default=None) for place in range(2, len(first_rows) + 2)
+    )
     wrong = [(row, cast) for row, cast in zip(misfits, judged, strict=True) if row is not None]
     if wrong:
         row, cast = min(wrong, key=lambda pair: pair[0])
@@ -131,7 +138,7 @@ def _check_cells(
             f"{file.name}, row {too_late}, column {time.column.name}: {cell} lies in the future (rule not_in_the_future); "
             "check its unit and the clock of whoever exported it, nothing was taken in"
         )
-    return int(rows)
+    return days
 
 
 def _cell(connection: duckdb.DuckDBPyConnection, relation: RawRelation, cast: Cast, row: int) -> str:
@@ -146,36 +153,29 @@ def _write_fragments(
     file: RawFile,
     relation: RawRelation,
     casts: Sequence[Cast],
+    days: dict[date, int],
     content_hash: str,
     staged: Path,
     lake: Lake,
 ) -> tuple[Fragment, ...]:
     """Write the rows of each day to its own file in `staged`, in the order of the raw file."""
-    time = next(cast.sql for cast in casts if cast.column.name == file.table.time)
     columns = ", ".join(f"{cast.sql} AS {identifier(cast.column.name)}" for cast in casts)
     selection = f"SELECT {columns}, {text(file.name)} AS source_file, {ROW} AS source_row FROM {relation.sql}"
     if not relation.in_order:
         selection += f" ORDER BY {ROW}"
-    day_of = "CAST({time} AT TIME ZONE 'UTC' AS DATE)"
-    days = [
-        (row[0], row[1])
-        for row in fetch_rows(
-            connection,
-            f"SELECT {day_of.format(time=f'({time})')} AS day, count(*) FROM {relation.sql} GROUP BY day ORDER BY day",
-        )
-    ]
     staged.mkdir(parents=True)
     if len(days) == 1:
-        _copy(connection, selection, staged_part(staged, days[0][0]))
+        _copy(connection, selection, staged_part(staged, next(iter(days))))
     elif days:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE landing AS {selection}")
-        column = day_of.format(time=identifier(file.table.time))
-        for day, _ in days:
+        column = f"CAST({identifier(file.table.time)} AT TIME ZONE 'UTC' AS DATE)"
+        for day in days:
             _copy(connection, f"SELECT * FROM landing WHERE {column} = DATE '{day}'", staged_part(staged, day))
         connection.execute("DROP TABLE landing")
     name = f"{content_hash[:16]}.parquet"
     return tuple(
-        Fragment(file.table.name, day, lake.partition(RAW_STAGE, file.table.name, day) / name, rows) for day, rows in days
+        Fragment(file.table.name, day, lake.partition(RAW_STAGE, file.table.name, day) / name, rows)
+        for day, rows in days.items()
     )
 
 
@@ -184,4 +184,4 @@ def staged_part(folder: Path, day: date) -> Path:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, selection: str, target: Path) -> None:
-    connection.execute(f"COPY ({selection}) TO {text(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({selection}) TO {text(str(target))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
