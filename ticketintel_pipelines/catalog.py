@@ -16,6 +16,10 @@ OWNERS = {
 }
 
 
+LIVE_TAGS = {"source": "live"}
+"""Of the assets that take rows from where they arise, beside the tag of their stage."""
+
+
 def asset_key(domain: Domain, stage: str, name: str) -> AssetKey:
     """`<domain>/<stage>/<name>`."""
     if stage not in STAGES:

@@ -107,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     _domain_option(take)
     take.add_argument("folder", type=Path)
 
+    extract = command(
+        "extract",
+        _extract,
+        "take what is new from the chain and the platform's database",
+        "TICKETINTEL_CHAIN_RPC_URL=http://127.0.0.1:8545 ticketintel extract",
+    )
+    _domain_option(extract)
+
     withdraw = command(
         "withdraw",
         _withdraw,
@@ -117,7 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     withdraw.add_argument("file", help="the file's name as quarantine and status show it")
 
     run = command(
-        "run", _run, "work out and publish the days that have new input", "ticketintel run --from 2026-01-01 --to 2026-01-31"
+        "run",
+        _run,
+        "take what is new from the live sources, work out and publish the days that have new input",
+        "ticketintel run --from 2026-01-01 --to 2026-01-31",
     )
     _domain_option(run)
     run.add_argument("--from", dest="first", metavar="DAY", help="first day to work out, whether it has new input or not")
@@ -226,8 +237,18 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _extract(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.nights import take_increments
+
+    console = Console()
+    workspace, domain = _workspace(console)
+    take_increments(workspace, domain, console)
+    console.say("publish with: ticketintel run")
+    return 0
+
+
 def _withdraw(options: argparse.Namespace) -> int:
-    from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+    from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 
     console = Console()
     workspace, domain = _workspace(console)
@@ -240,12 +261,14 @@ def _withdraw(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ticketintel_pipelines.nights import requested_days, work_out
+    from ticketintel_pipelines.nights import requested_days, take_increments, work_out
     from ticketintel_pipelines.summary import status
 
     console = Console(verbose=options.verbose)
     workspace, domain = _workspace(console)
     days = requested_days(options.first, options.last, workspace.settings.first_day)
+    if days is None and (workspace.settings.chain_rpc_urls or workspace.settings.platform_database_url):
+        take_increments(workspace, domain, console)
     work_out(workspace, domain, days, console, replay=options.replay)
     console.say("\n" + status(workspace, domain, views=False))
     return 0

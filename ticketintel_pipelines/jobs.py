@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ticketintel_pipelines.catalog import LIVE_TAGS
 from ticketintel_pipelines.contract import Domain
 
 if TYPE_CHECKING:
@@ -29,13 +30,28 @@ def refresh_job_name(domain: Domain) -> str:
     return f"{domain.name}_refresh_views"
 
 
+def increment_job_name(domain: Domain) -> str:
+    return f"{domain.name}_increment"
+
+
 def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
-    """Extract, validate and publish some days, then refresh the views."""
+    """Take what is new from the live sources; extract, validate and publish some days; refresh the views."""
     return dg.define_asset_job(
         etl_job_name(domain),
         selection=stages_of(domain, *ETL_STAGES),
         description=f"Extract, validate and publish days of {domain.name}, then refresh its views.",
         partitions_def=partitions,
+        tags={"domain": domain.name},
+    )
+
+
+def increment_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
+    """Take what the live sources of a domain have that was not taken yet."""
+    (tag,) = LIVE_TAGS.items()
+    return dg.define_asset_job(
+        increment_job_name(domain),
+        selection=dg.AssetSelection.tag(*tag) & dg.AssetSelection.groups(domain.name),
+        description=f"Land what the chain and the platform have of {domain.name} that was not landed yet.",
         tags={"domain": domain.name},
     )
 

@@ -14,6 +14,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.dagster_kit.increment import check_evaluation, check_results, metadata
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
 from ticketintel_pipelines.dagster_kit.storage import storage_at
 from ticketintel_pipelines.dagster_kit.validate import SECOND_OPINION
@@ -22,17 +23,16 @@ from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
 from ticketintel_pipelines.jobs import etl_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Console, Progress
-from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS
+from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS, LONGEST_CHAIN
 from ticketintel_pipelines.settings import FIRST_DAY
 from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+from ticketintel_pipelines.ticketing.assets import LIVE_SOURCES
+from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSFERS
 
 REPOSITORY = Path(__file__).parents[1]
-LONGEST_CHAIN = 5
-"""Times that days may follow from the days just worked out before the rest is left to the next run."""
 EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """A backfill writes an event per asset and day: in batches, where Dagster knows how to."""
 
@@ -69,6 +69,28 @@ def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]
         asset_key(domain, "validate", table.name) for table in domain.validated_tables if landed & set(RAW_INPUTS[table.name])
     ]
     return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
+
+
+def take_increments(workspace: Workspace, domain: Domain, progress: Console) -> None:
+    """Land what the live sources have that was not landed, and record it in Dagster beside its own runs.
+
+    Raises:
+        BadInputError: a source's settings do not serve.
+        UnavailableError: a source does not answer; what was landed before stays.
+        PublishRefusedError: what was landed contradicts itself.
+    """
+    for source in LIVE_SOURCES:
+        with progress.step(f"extract from the {source.name}"):
+            facts = source.take(workspace, lambda message: None)
+        with dagster_instance(workspace) as instance:
+            key = source.key(domain)
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata(facts)))
+            for result in check_results(source, facts):
+                instance.report_runless_asset_event(check_evaluation(key, result))
+        progress.say(f"{source.name}: {facts.summary}")
+        for name, objections in facts.objections.items():
+            if objections:
+                raise PublishRefusedError(f"what was taken from the {source.name} fails the check {name}: {objections[0]}")
 
 
 def work_out(workspace: Workspace, domain: Domain, days: DayRange | None, progress: Console, *, replay: bool = False) -> None:

@@ -19,6 +19,8 @@ DAILY_ETL_CRON = "0 2 * * *"
 REFRESH_CRON = "*/5 * * * *"
 LARGEST_GAP_DAYS = 31
 """Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
+LONGEST_CHAIN = 5
+"""Times that days may follow from the days just worked out before the rest is left to the next run."""
 
 
 def daily_etl(

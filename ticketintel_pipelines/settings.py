@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ticketintel_pipelines.errors import BadInputError
 
 FIRST_DAY = date(2017, 1, 1)
+CHAIN_FILE = "chain.toml"
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,62 @@ FIRST_PARTITION = Variable(
 SCHEDULES = Variable("TICKETINTEL_SCHEDULES", "off", "on: schedules start running with the daemon; off: they wait in the UI.")
 MEMORY_LIMIT = Variable("TICKETINTEL_MEMORY_LIMIT", "4GB", "Memory DuckDB may use before it spills to disk.")
 CHUNK_ROWS = Variable("TICKETINTEL_CHUNK_ROWS", "1000000", "Rows of one table validated and published at once.")
+CHAIN_RPC_URL = Variable(
+    "TICKETINTEL_CHAIN_RPC_URL",
+    "",
+    "JSON-RPC endpoints of the chain to extract from, several separated by commas: the first one that works is asked. "
+    "Unset, the chain's rows come from imported files alone.",
+)
+CHAIN_SETTINGS = Variable(
+    "TICKETINTEL_CHAIN_SETTINGS",
+    "",
+    "TOML file with the chain's id, its contracts and their start blocks, as data/chain.example.toml shows; "
+    "unset, chain.toml in the home.",
+)
+PLATFORM_DATABASE_URL = Variable(
+    "TICKETINTEL_PLATFORM_DATABASE_URL",
+    "",
+    "The platform's own PostgreSQL to extract from, as postgresql://reader:password@host:port/database; it is only read. "
+    "Unset, the platform's rows come from imported files alone.",
+)
+PLATFORM_SCHEMA = Variable("TICKETINTEL_PLATFORM_SCHEMA", "public", "Schema of the platform's tables in that database.")
+PLATFORM_OVERLAP_MINUTES = Variable(
+    "TICKETINTEL_PLATFORM_OVERLAP_MINUTES",
+    "15",
+    "Rows changed so many minutes before the newest one taken are asked for again, for transactions that commit late.",
+)
 
-VARIABLES = (HOME, DATABASE_URL, DAGSTER_DATABASE, FIRST_PARTITION, SCHEDULES, MEMORY_LIMIT, CHUNK_ROWS)
+VARIABLES = (
+    HOME,
+    DATABASE_URL,
+    DAGSTER_DATABASE,
+    FIRST_PARTITION,
+    SCHEDULES,
+    MEMORY_LIMIT,
+    CHUNK_ROWS,
+    CHAIN_RPC_URL,
+    CHAIN_SETTINGS,
+    PLATFORM_DATABASE_URL,
+    PLATFORM_SCHEMA,
+    PLATFORM_OVERLAP_MINUTES,
+)
 
 
 @dataclass(frozen=True)
 class Settings:
     home: Path
-    database_url: str | None
+    database_url: str | None = field(repr=False)
     dagster_database: str
     first_day: date
     schedules_on: bool
     memory_limit: str
     chunk_rows: int
+    # Addresses may hold keys and passwords, and are not shown where settings are.
+    chain_rpc_urls: tuple[str, ...] = field(default=(), repr=False)
+    chain_settings: Path = Path(CHAIN_FILE)
+    platform_database_url: str | None = field(default=None, repr=False)
+    platform_schema: str = "public"
+    platform_overlap_minutes: int = 15
 
     @property
     def lake_root(self) -> Path:
@@ -85,12 +129,22 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         )
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", value(DAGSTER_DATABASE)):
         raise BadInputError(f"{DAGSTER_DATABASE.name}={value(DAGSTER_DATABASE)!r} is not the name of a database")
+    if not value(PLATFORM_OVERLAP_MINUTES).isdecimal():
+        raise BadInputError(
+            f"{PLATFORM_OVERLAP_MINUTES.name}={value(PLATFORM_OVERLAP_MINUTES)!r} is not a number of whole minutes"
+        )
+    home = Path(value(HOME)).expanduser().absolute()
     return Settings(
-        home=Path(value(HOME)).expanduser().absolute(),
+        home=home,
         database_url=value(DATABASE_URL) or None,
         dagster_database=value(DAGSTER_DATABASE),
         first_day=first_day,
         schedules_on=value(SCHEDULES) == "on",
         memory_limit=value(MEMORY_LIMIT),
         chunk_rows=int(value(CHUNK_ROWS)),
+        chain_rpc_urls=tuple(url.strip() for url in value(CHAIN_RPC_URL).split(",") if url.strip()),
+        chain_settings=Path(value(CHAIN_SETTINGS)).expanduser().absolute() if value(CHAIN_SETTINGS) else home / CHAIN_FILE,
+        platform_database_url=value(PLATFORM_DATABASE_URL) or None,
+        platform_schema=value(PLATFORM_SCHEMA),
+        platform_overlap_minutes=int(value(PLATFORM_OVERLAP_MINUTES)),
     )

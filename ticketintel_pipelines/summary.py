@@ -9,7 +9,7 @@ from psycopg import sql
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.warehouse.views import first_rows
 
 VIEW_ROWS = 3
@@ -47,10 +47,10 @@ def _cell(value: Any) -> str:
 
 
 def tables_summary(connection: psycopg.Connection, domain: Domain) -> str:
-    """Per table: rows in = published + quarantined + exact duplicates."""
+    """Per table: rows in = published + quarantined + exact duplicates + superseded versions."""
     rows = connection.execute(
         "SELECT table_name, sum(rows_in)::bigint, sum(published)::bigint, sum(quarantined)::bigint, "
-        "sum(duplicates)::bigint, min(day)::text, max(day)::text FROM ops.published_days "
+        "sum(duplicates)::bigint, sum(superseded)::bigint, min(day)::text, max(day)::text FROM ops.published_days "
         "WHERE domain = %s AND rows_in > 0 GROUP BY table_name",
         (domain.name,),
     ).fetchall()
@@ -58,7 +58,8 @@ def tables_summary(connection: psycopg.Connection, domain: Domain) -> str:
     rows.sort(key=lambda row: order[row[0]])
     if not rows:
         return "  nothing has been published yet"
-    return text_table(("table", "rows in", "published", "quarantined", "duplicates", "first day", "last day"), rows)
+    header = ("table", "rows in", "published", "quarantined", "duplicates", "superseded", "first day", "last day")
+    return text_table(header, rows)
 
 
 def quarantine_summary(connection: psycopg.Connection, domain: Domain) -> str:
@@ -106,7 +107,7 @@ def status(workspace: Workspace, domain: Domain, *, views: bool) -> str:
     with workspace.catalog() as catalog:
         connection = catalog.connection
         sections = [
-            f"{domain.name}: rows in = published + quarantined + exact duplicates",
+            f"{domain.name}: rows in = published + quarantined + exact duplicates + superseded by a newer version",
             tables_summary(connection, domain),
             "",
             "quarantine by rule",

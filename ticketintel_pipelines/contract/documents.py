@@ -33,6 +33,7 @@ def data_dictionary(domain: Domain, views: Iterable[tuple[str, str, dict[str, st
         "",
         "Times are UTC. Columns marked *personal* are closed to analysts.",
         "",
+        *_versions_section(domain),
         "## Views",
     ]
     for name, description, columns in views:
@@ -42,6 +43,22 @@ def data_dictionary(domain: Domain, views: Iterable[tuple[str, str, dict[str, st
     for table in domain.published_tables:
         lines += ["", *_table_section(domain, table)]
     return "\n".join(lines) + "\n"
+
+
+def _versions_section(domain: Domain) -> list[str]:
+    if all(table.version is None for table in domain.published_tables):
+        return []
+    return [
+        "## Versions",
+        "",
+        "A row of a table with versions can come again with another content. The newest sound version is published, here and "
+        f"in the lake under `{domain.name}/validate/<table>/day=…`; the older ones lie beside, with the same columns and days, "
+        f"under `{domain.name}/history/<table>/day=…`. What was known of a row at some time is the newest version of both "
+        "places whose version column is not later; a null there is older than anything. A row keeps its day: a version with "
+        "the time of another day goes to quarantine (`key_unique`), as does one that differs from what came first under the "
+        "same version.",
+        "",
+    ]
 
 
 def raw_contract(domain: Domain) -> str:
@@ -66,13 +83,20 @@ def raw_contract(domain: Domain) -> str:
         "after the header). A row that breaks "
         "a rule is taken in and set aside in quarantine when it is validated.",
     ]
+    if any(table.version for table in domain.raw_tables):
+        lines += [
+            "",
+            "What has changed is handed in again, in a new file: the whole row, with the time of the change in the column that "
+            "is said to be its version. The newest version of a row is published, in whatever order they come; without that "
+            "time, the row that came first stays.",
+        ]
     for table in domain.raw_tables:
         lines += [
             "",
             f"## {table.name}",
             "",
             f"{table.description} One row is {table.grain}; `{'`, `'.join(table.key)}` identifies it, `{table.time}` decides "
-            "its day.",
+            f"its day{f', `{table.version}` its version' if table.version else ''}.",
             "",
             "| column | type | required | also called | meaning |",
             "|---|---|---|---|---|",
@@ -93,7 +117,7 @@ def _table_section(domain: Domain, table: Table) -> list[str]:
         f"### {domain.name}.{table.name}",
         "",
         f"{table.description} One row is {table.grain}.",
-        f"Key: `{'`, `'.join(table.key)}`. Time: `{table.time}`. Retention: {table.retention.value}.",
+        f"Key: `{'`, `'.join(table.key)}`. Time: `{table.time}`. {_version(table)}Retention: {table.retention.value}.",
         "",
         "| column | type | may be null | personal | meaning |",
         "|---|---|---|---|---|",
@@ -105,6 +129,10 @@ def _table_section(domain: Domain, table: Table) -> list[str]:
     if table.source is not Source.MODEL:
         lines += ["", "| rule | asks for | effect | a row fails when |", "|---|---|---|---|", *_rule_rows(table)]
     return lines
+
+
+def _version(table: Table) -> str:
+    return f"Version: `{table.version}`. " if table.version else ""
 
 
 def _rule_rows(table: Table) -> Sequence[str]:
@@ -131,8 +159,8 @@ def _asked(check: Check) -> str:
             return f"{column} one of {', '.join(values)}"
         case Follows(later=later, earlier=earlier):
             return f"{later} not before {earlier}"
-        case Unique(columns=columns):
-            return f"{', '.join(columns)} only once"
+        case Unique(columns=columns, unless=unless):
+            return f"{', '.join(columns)} only once" + (f" among rows without {unless}" if unless else "")
         case Refers(column=column, table=table, not_before=None):
             return f"{column} in {table}"
         case Refers(table=table, not_before=not_before, time=time):

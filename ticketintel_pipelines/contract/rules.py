@@ -61,9 +61,13 @@ class Follows:
 
 @dataclass(frozen=True)
 class Unique:
-    """No two published rows share these columns: one that is published stays, else the first in time; the others break it."""
+    """No two published rows share these columns: one that is published stays, else the first in time; the others break it.
+
+    Rows whose `unless` column holds something neither break it nor stand in another one's way.
+    """
 
     columns: tuple[str, ...]
+    unless: str | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ class Table:
     `key` identifies a row for ever; `time` (UTC) decides the daily partition. `published` tables have a Postgres table of
     the same name in the domain's schema; the others stay in the lake. `extra_rules` come on top of the rules that
     follow from the columns themselves (nullability, address and hash form, uniqueness of the key). `time_from` says where
-    the time of a raw file without that column is taken from.
+    the time of a raw file without that column is taken from. `version` names the column that tells when a state of a row
+    became known: such a row may come again on its day, the newest sound state is published and the older ones are kept as
+    history. A null is older than anything.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Table:
     extra_rules: tuple[Rule, ...] = ()
     published: bool = True
     time_from: TimeFrom | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -73,6 +76,8 @@ class Table:
         missing = {self.time, *self.key} - set(names)
         if missing:
             raise ValueError(f"table {self.name} has no column {sorted(missing)} for its key or time")
+        if self.version is not None and self.column(self.version).type is not ColumnType.TIMESTAMP:
+            raise ValueError(f"table {self.name} has no timestamp {self.version} to tell its versions apart")
         rule_names = [rule.name for rule in self.rules]
         if len(set(rule_names)) != len(rule_names):
             raise ValueError(f"table {self.name} declares a rule name twice: {sorted(rule_names)}")
@@ -86,6 +91,11 @@ class Table:
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def duckdb_types(self) -> dict[str, str]:
+        """The columns' types in DuckDB and the lake, by name."""
+        return {column.name: column.type.duckdb for column in self.columns}
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -116,8 +126,10 @@ class Table:
         return rules
 
     def _key_rule(self) -> Rule:
-        key = ", ".join(self.key)
-        return Rule("key_unique", Unique(self.key), f"another row with the same {key} was published first")
+        reason = f"another row with the same {', '.join(self.key)} was published first"
+        if self.version is not None:
+            reason += f", on another day or with the same {self.version}"
+        return Rule("key_unique", Unique(self.key), reason)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Factory of the assets that stand for raw tables."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
@@ -10,11 +12,14 @@ from ticketintel_pipelines.stages.extract import check_landed
 from ticketintel_pipelines.stages.workspace import Workspace
 
 
-def raw_asset(domain: Domain, table: Table, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The raw fragments of one table: landed by import, checked here against the catalogue."""
+def raw_asset(
+    domain: Domain, table: Table, partitions: dg.PartitionsDefinition, upstream: Sequence[dg.AssetKey] = ()
+) -> dg.AssetsDefinition:
+    """The raw fragments of one table: landed by import or by a live source, checked here against the catalogue."""
 
     @dg.asset(
         key=asset_key(domain, "extract", table.name),
+        deps=list(upstream),
         description=f"{table.description} Raw, one row per {table.grain.removeprefix('one ')}, as landed in the lake.",
         group_name=domain.name,
         owners=OWNERS["extract"],

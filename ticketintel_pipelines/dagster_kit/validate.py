@@ -90,6 +90,7 @@ def _metadata(report: TableReport, preview: str) -> dict[str, dg.MetadataValue]:
         "published": dg.MetadataValue.int(report.published),
         "quarantined": dg.MetadataValue.int(report.quarantined),
         "exact_duplicates": dg.MetadataValue.int(report.duplicates),
+        "superseded": dg.MetadataValue.int(report.superseded),
         "days_changed": dg.MetadataValue.int(report.changed_days),
         "rows_written": dg.MetadataValue.int(report.rows_written),
         "broken_rules": dg.MetadataValue.md(

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from ticketintel_pipelines.errors import BadInputError
+from ticketintel_pipelines.intake.addresses import keep_wrong_checksums
 from ticketintel_pipelines.intake.casting import EXPECTED, Cast, has_column, plan_casts
 from ticketintel_pipelines.intake.files import RawFile
 from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation
@@ -63,6 +64,7 @@ def land(
         relation = _join_time(file, relation, time_fragments)
     casts = plan_casts(file.table, relation.types, file.name, time_is_joined=joined)
     try:
+        casts = keep_wrong_checksums(connection, relation.sql, casts)
         days = _check_cells(connection, file, relation, casts, first_day)
         fragments = _write_fragments(connection, file, relation, casts, days, content_hash, staged, lake)
     except duckdb.Error as error:

@@ -1,7 +1,7 @@
 """DuckDB as the pipeline opens it: UTC, bounded memory, spilling beside the lake."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,3 +77,17 @@ def parquet(files: Iterable[Path]) -> str:
     """A SQL table expression over Parquet files, in this order."""
     names = ", ".join(location(file) for file in files)
     return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def parquet_as(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], columns: Mapping[str, str], more: str = "") -> str:
+    """A SQL table expression over Parquet files with these columns, given with their types, and `more` expressions.
+
+    A file that was written before a column was declared holds nulls in it.
+    """
+    names = ", ".join(location(file) for file in files)
+    source = f"read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
+    known = {row[0] for row in fetch_rows(connection, f"DESCRIBE SELECT * FROM {source}")}
+    picked = ", ".join(
+        identifier(name) if name in known else f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items()
+    )
+    return f"(SELECT {picked}{more} FROM {source})"

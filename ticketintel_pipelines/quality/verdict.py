@@ -42,7 +42,7 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class DayOutcome:
-    """The rows of one day: `rows_in` as landed or decoded, and what became of them."""
+    """The rows of one day: `rows_in` as landed or decoded, and what became of them; `superseded` are older versions."""
 
     day: date
     rows_in: int
@@ -50,15 +50,18 @@ class DayOutcome:
     quarantined: int
     duplicates: int
     content_hash: str
+    superseded: int = 0
 
     @property
     def lost(self) -> int:
-        return self.rows_in - self.published - self.quarantined - self.duplicates
+        return self.rows_in - self.published - self.quarantined - self.duplicates - self.superseded
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Rows of `table` on `days`: accepted rows in one Parquet part per day, the others in `quarantine`."""
+    """Rows of `table` on `days`: accepted rows and superseded ones (`history`) in one Parquet part per day each, the others
+    in `quarantine`.
+    """
 
     table: Table
     days: DayRange
@@ -66,6 +69,7 @@ class Verdict:
     outcomes: tuple[DayOutcome, ...]
     quarantine: pa.Table
     results: tuple[RuleResult, ...] = field(default=())
+    history: dict[date, Path] = field(default_factory=dict)
 
     def refuse_unless_sound(self) -> None:
         """Let nothing be published that cannot be trusted.
@@ -84,8 +88,9 @@ class Verdict:
             if outcome.lost:
                 raise PublishRefusedError(
                     f"{self.table.name} of {outcome.day} is not published, what was published before stays: "
-                    f"{outcome.rows_in:,} rows came in but {outcome.published:,} accepted, {outcome.quarantined:,} quarantined "
-                    f"and {outcome.duplicates:,} duplicates leave {outcome.lost:,} unaccounted for (rule nothing_lost)"
+                    f"{outcome.rows_in:,} rows came in but {outcome.published:,} accepted, {outcome.quarantined:,} "
+                    f"quarantined, {outcome.superseded:,} superseded and {outcome.duplicates:,} duplicates leave "
+                    f"{outcome.lost:,} unaccounted for (rule nothing_lost)"
                 )
 
     @property
@@ -103,3 +108,7 @@ class Verdict:
     @property
     def duplicates(self) -> int:
         return sum(outcome.duplicates for outcome in self.outcomes)
+
+    @property
+    def superseded(self) -> int:
+        return sum(outcome.superseded for outcome in self.outcomes)

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import Domain, Table
 from ticketintel_pipelines.errors import PublishRefusedError
-from ticketintel_pipelines.lake.engine import identifier, parquet
-from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.lake.engine import identifier, parquet_as
+from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.quality.expectations import Audit
-from ticketintel_pipelines.quality.validation import Judgement, Surroundings
+from ticketintel_pipelines.quality.judged import Surroundings
+from ticketintel_pipelines.quality.validation import Judgement
 from ticketintel_pipelines.quality.verdict import RuleResult, Verdict
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.catalog import Catalog
@@ -24,6 +25,9 @@ from ticketintel_pipelines.warehouse.lookups import look_up
 from ticketintel_pipelines.warehouse.publish import Consequence, publish
 
 VALIDATE_STAGE = "validate"
+"""Accepted rows, as they are in Postgres."""
+HISTORY_STAGE = "history"
+"""Older versions of accepted rows. Not beside them in their stage, where whoever reads a day would take up both."""
 EXTRACT_STAGE = "extract"
 
 
@@ -69,6 +73,7 @@ class TableReport:
     published: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    superseded: int = 0
     changed_days: int = 0
     rows_written: int = 0
     published_by_day: dict[date, int] = field(default_factory=dict)
@@ -80,6 +85,7 @@ class TableReport:
         self.published += verdict.published
         self.quarantined += verdict.quarantined
         self.duplicates += verdict.duplicates
+        self.superseded += verdict.superseded
         self.published_by_day |= {outcome.day: outcome.published for outcome in verdict.outcomes}
         self.results = _added(self.results, verdict.results)
 
@@ -149,10 +155,17 @@ def _validate_piece(
             run_id=run_id,
             consequences=source.consequences,
             # The lake goes first: killed in between, the day is still stale, and working it out again puts both right.
-            before_commit=lambda: swap_in(lake, VALIDATE_STAGE, table.name, piece, verdict.parts),
+            before_commit=lambda: _swap_in(lake, verdict),
         )
         report.changed_days += len(publication.changed_days)
         report.rows_written += publication.rows_written
+
+
+def _swap_in(lake: Lake, verdict: Verdict) -> None:
+    # In this order a version that becomes history is for a moment in both places rather than in none.
+    if verdict.table.version is not None:
+        swap_in(lake, HISTORY_STAGE, verdict.table.name, verdict.days, verdict.history)
+    swap_in(lake, VALIDATE_STAGE, verdict.table.name, verdict.days, verdict.parts)
 
 
 def _publish_other_days(
@@ -190,11 +203,11 @@ def landed_rows(step: Step, table: Table, days: DayRange) -> Candidates:
     """The candidates of a table that is handed in raw: its fragments, in the order of their landing."""
     raw_days = step.catalog.raw_days(step.domain.name, table.name, days)
     paths = [path for day in raw_days for path in day.paths]
-    columns = ", ".join(identifier(name) for name in table.column_names)
     if not paths:
         return no_rows(table)
-    sql = f"(SELECT {columns}, source_file, source_row, file_index AS landing_order FROM {parquet(paths)})"
-    return Candidates(sql, {day.day: day.rows for day in raw_days})
+    origin = ", source_file, source_row, file_index AS landing_order"
+    rows = parquet_as(step.engine, paths, table.duckdb_types, origin)
+    return Candidates(rows, {day.day: day.rows for day in raw_days})
 
 
 def no_rows(table: Table, more: str = "") -> Candidates:
@@ -228,7 +241,9 @@ def surroundings_of(step: Step, table: Table, piece: DayRange) -> Surroundings:
         accepted_parts=lambda name: lake.parts(VALIDATE_STAGE, name, step.run_days.days),
         earlier_parts=lake.parts(VALIDATE_STAGE, table.name, before),
         look_up=lambda name, columns, values, carried: look_up(connection, domain, name, columns, values, carried),
-        look_up_outside=lambda name, columns, values: look_up(connection, domain, name, columns, values, outside=known),
+        look_up_outside=lambda name, columns, values, carried: look_up(
+            connection, domain, name, columns, values, carried, outside=known
+        ),
         has_rows=lambda name: step.catalog.has_rows(domain.name, name),
         has_rows_outside=lambda name: step.catalog.has_rows(domain.name, name, outside=known),
     )

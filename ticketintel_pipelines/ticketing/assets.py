@@ -6,8 +6,16 @@ from typing import Any
 import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
+from ticketintel_pipelines.contract import Source as TableSource
 from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.dagster_kit.extract import raw_asset
+from ticketintel_pipelines.dagster_kit.increment import (
+    NO_GAP,
+    LiveSource,
+    chain_facts,
+    increment_asset,
+    platform_facts,
+)
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, part_preview
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
@@ -19,17 +27,9 @@ from ticketintel_pipelines.ticketing.consequences import CONSEQUENCES
 from ticketintel_pipelines.ticketing.decoding import decode_days
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
+from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
-from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
-
-RAW_INPUTS: dict[str, tuple[str, ...]] = {
-    **{table.name: (table.name,) for table in TICKETING.validated_tables},
-    LOGS.name: (LOGS.name,),
-    SALES.name: (SALES.name,),
-    TRANSFERS.name: (LOGS.name,),
-    TRANSACTIONS.name: (LOGS.name, SALES.name, "tickets", "orders"),
-}
-"""Raw tables that each validated table is worked out from, on the same day."""
+from ticketintel_pipelines.ticketing.tables.chain import BLOCKS, LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 
 SOURCES = {
     TRANSFERS.name: Source(
@@ -55,6 +55,23 @@ UPSTREAM = {
         asset_key(TICKETING, "validate", "orders"),
     ],
 }
+
+
+CHAIN = LiveSource(
+    name="chain",
+    description="New final blocks of the chain and the logs of our contracts in them, complete, landed in the lake as raw "
+    "blocks and logs; what a reorganisation orphaned is replaced.",
+    kinds=frozenset({"ethereum", "parquet"}),
+    take=lambda workspace, progress: chain_facts(take_from_chain(workspace, progress)),
+    checks={NO_GAP: "every block from each contract's start block to the last one reached is accounted for, once"},
+)
+PLATFORM = LiveSource(
+    name="platform",
+    description="New and changed rows of the platform's own database, landed in the lake as versions of raw rows.",
+    kinds=frozenset({"postgres", "parquet"}),
+    take=lambda workspace, progress: platform_facts(take_from_platform(workspace, progress)),
+)
+LIVE_SOURCES = (CHAIN, PLATFORM)
 
 
 def decoded_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -111,9 +128,17 @@ def source_of(table: Table) -> Source:
     return SOURCES.get(table.name, raw)
 
 
+def _taken_by(table: Table) -> list[dg.AssetKey]:
+    """The live source that a raw table's rows can come from."""
+    if table in (BLOCKS, LOGS):
+        return [CHAIN.key(TICKETING)]
+    return [PLATFORM.key(TICKETING)] if table.source is TableSource.PLATFORM else []
+
+
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All assets of the domain."""
-    assets = [raw_asset(TICKETING, table, partitions) for table in TICKETING.raw_tables]
+    assets = [increment_asset(TICKETING, source) for source in LIVE_SOURCES]
+    assets += [raw_asset(TICKETING, table, partitions, _taken_by(table)) for table in TICKETING.raw_tables]
     assets.append(decoded_assets(partitions))
     for table in TICKETING.validated_tables:
         source = source_of(table)

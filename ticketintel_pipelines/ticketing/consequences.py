@@ -49,12 +49,24 @@ EARLIER_BUYERS = Consequence(
 
 TICKETS_OF_OTHER_DAYS = Consequence(
     TRANSACTIONS.name,
-    "the tickets of its tokens were published",
+    "the tickets of its tokens were published or have changed",
     f"""
     SELECT (t.occurred_at AT TIME ZONE 'UTC')::date
     FROM ticketing.tickets n
     JOIN ticketing.transactions t USING (contract_address, token_id)
     WHERE t.ticket_id IS NULL AND {CHANGED_ROWS.format(time="issued_at")}
+    UNION
+    SELECT (t.occurred_at AT TIME ZONE 'UTC')::date
+    FROM ticketing.tickets n
+    JOIN ticketing.transactions t USING (ticket_id)
+    WHERE (t.event_id, t.contract_address, t.token_id) IS DISTINCT FROM (n.event_id, n.contract_address, n.token_id)
+        AND {CHANGED_ROWS.format(time="issued_at")}
+        -- Where no ticket has a newer version, which is nearly always, the transactions are not searched.
+        AND EXISTS (
+            SELECT 1
+            FROM ops.published_days p
+            WHERE p.domain = 'ticketing' AND p.table_name = 'tickets' AND p.superseded > 0 AND p.day = ANY (%(changed)s::date[])
+        )
     """,
 )
 

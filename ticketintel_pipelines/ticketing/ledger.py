@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ticketintel_pipelines.chain.events import ZERO_ADDRESS
 from ticketintel_pipelines.contract import Table
-from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet
+from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet, parquet_as
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.validate import EXTRACT_STAGE, VALIDATE_STAGE, Candidates, Step
 from ticketintel_pipelines.ticketing.tables.chain import MARKET_SALES, TRANSFERS
@@ -91,7 +91,10 @@ def _find_tickets(step: Step) -> None:
 
 
 def _find_orders(step: Step, days: DayRange) -> None:
-    """Make `order_of_transaction`; an order may have been placed late on the day before it reached the chain."""
+    """Make `order_of_transaction`; an order may have been placed late on the day before it reached the chain.
+
+    A living order goes before one that the platform deleted, which still tells who bought and for how much.
+    """
     lake = step.workspace.lake(step.domain)
     nearby = [days.first - timedelta(days=1), *days.days]
     rows = (
@@ -102,8 +105,9 @@ def _find_orders(step: Step, days: DayRange) -> None:
         rows = (
             "SELECT order_id, user_id, event_id, transaction_hash, "
             "CASE WHEN currency = 'USD' THEN CAST(amount / quantity AS DECIMAL(18,2)) END AS price_usd "
-            f"FROM {parquet(parts)} WHERE transaction_hash IS NOT NULL AND status = 'paid' "
-            "QUALIFY row_number() OVER (PARTITION BY transaction_hash ORDER BY order_id) = 1"
+            f"FROM {parquet_as(step.engine, parts, ORDERS.duckdb_types)} "
+            "WHERE transaction_hash IS NOT NULL AND status = 'paid' "
+            "QUALIFY row_number() OVER (PARTITION BY transaction_hash ORDER BY deleted_at IS NOT NULL, order_id) = 1"
         )
     step.engine.execute(f"CREATE OR REPLACE TEMP TABLE order_of_transaction AS {rows}")
 

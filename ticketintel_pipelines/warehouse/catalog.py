@@ -132,6 +132,12 @@ class Catalog:
                 "JOIN ops.imported_files i USING (domain, content_hash) WHERE domain = %s AND i.source_file = %s",
                 (domain, source_file),
             ).fetchall()
+            # Rows of the platform's database come again where its tables are asked from the beginning.
+            self.connection.execute(
+                "DELETE FROM ops.platform_watermarks w USING ops.imported_files i WHERE w.domain = %s AND i.domain = w.domain "
+                "AND i.table_name = w.table_name AND i.source_file = %s AND i.source_file LIKE 'platform:%%'",
+                (domain, source_file),
+            )
             forgotten = self.connection.execute(
                 "DELETE FROM ops.imported_files WHERE domain = %s AND source_file = %s", (domain, source_file)
             ).rowcount

@@ -161,11 +161,12 @@ def _record(
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.published_days AS p (domain, table_name, day, rows_in, published, quarantined, duplicates, "
-            "content_hash, raw_sequence, not_judged, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "superseded, content_hash, raw_sequence, not_judged, run_id) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (domain, table_name, day) DO UPDATE SET rows_in = excluded.rows_in, published = excluded.published, "
-            "quarantined = excluded.quarantined, duplicates = excluded.duplicates, content_hash = excluded.content_hash, "
-            "raw_sequence = excluded.raw_sequence, not_judged = excluded.not_judged, run_id = excluded.run_id, "
-            "published_at = now()",
+            "quarantined = excluded.quarantined, duplicates = excluded.duplicates, superseded = excluded.superseded, "
+            "content_hash = excluded.content_hash, raw_sequence = excluded.raw_sequence, not_judged = excluded.not_judged, "
+            "run_id = excluded.run_id, published_at = now()",
             [
                 (
                     domain.name,
@@ -175,6 +176,7 @@ def _record(
                     outcome.published,
                     outcome.quarantined,
                     outcome.duplicates,
+                    outcome.superseded,
                     outcome.content_hash,
                     raw_sequence,
                     not_judged,

@@ -13,36 +13,10 @@ from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.nights import dagster_instance, requested_days, stale_ranges, work_out
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.assets import RAW_INPUTS
+from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines_tests.assets.handing_in import CONTRACT, SALES, ZERO, address, hand_in, rows, sale
 from ticketintel_pipelines_tests.conftest import take_in
-
-CONTRACT = "0x" + "cc" * 20
-ZERO = "0x" + "00" * 20
-SALES = "timestamp,block_number,tx_hash,contract_address,token_id,from_address,to_address,price_wei\n"
-
-
-def address(name: str) -> str:
-    return "0x" + name * 40
-
-
-def sale(day: str, block: int, token: int, seller: str, buyer: str, transaction: str | None = None) -> str:
-    hash_ = "0x" + (transaction or f"{block:064x}")
-    return f"2026-{day}T12:00:00Z,{block},{hash_},{CONTRACT},{token},{seller},{buyer},1000\n"
-
-
-def hand_in(workspace: Workspace, folder: Path, **tables: str) -> None:
-    folder.mkdir()
-    for table, text in tables.items():
-        (folder / f"{table}.csv").write_text(text)
-    take_in(workspace, folder)
-    work_out(workspace, TICKETING, None, Console(stream=io.StringIO()))
-    assert stale_ranges(workspace, TICKETING) == []
-
-
-def rows(workspace: Workspace, query: str) -> list[tuple]:
-    with workspace.catalog() as catalog:
-        return catalog.connection.execute(query).fetchall()
 
 
 def move_log(day: str, block: int, sender: str, receiver: str) -> pa.Table:
@@ -114,6 +88,15 @@ def test_tickets_that_come_after_the_sales_of_their_tokens_are_joined_on_every_d
     )
     hand_in(workspace, tmp_path / "2", events=events, tickets=tickets)
     assert rows(workspace, "SELECT event_id, ticket_id FROM ticketing.transactions") == [("e1", "t1")] * 3
+
+
+def test_a_ticket_moved_to_another_event_takes_its_transactions_of_all_days_along(workspace: Workspace, tmp_path: Path) -> None:
+    sales = [sale(day, block, 5, address("1"), address("2")) for day, block in (("01-01", 1), ("02-05", 4), ("03-10", 9))]
+    tickets = "ticket_id,issued_at,event_id,contract_address,token_id,tier,face_value_usd,updated_at\n"
+    ticket = f"t1,2026-01-01T10:00:00Z,{{}},{CONTRACT},5,standard,40.00,2026-0{{}}-01T10:00:00Z\n"
+    hand_in(workspace, tmp_path / "1", sales=SALES + "".join(sales), tickets=tickets + ticket.format("e1", 1))
+    hand_in(workspace, tmp_path / "2", tickets=tickets + ticket.format("e2", 4))
+    assert rows(workspace, "SELECT event_id FROM ticketing.transactions") == [("e2",)] * 3
 
 
 def test_users_of_another_night_do_not_wake_days_that_they_cannot_mend(workspace: Workspace, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from ticketintel_pipelines.catalog import STAGES
+from ticketintel_pipelines.catalog import LIVE_TAGS, STAGES
 from ticketintel_pipelines.dagster_kit.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
@@ -46,13 +46,15 @@ def test_every_asset_is_named_grouped_owned_and_described(specs: list[dg.AssetSp
         assert spec.owners
         assert spec.kinds
         assert spec.description
-        assert "dagster/column_schema" in spec.metadata
+        # An increment touches several tables, and has no columns of its own.
+        assert "dagster/column_schema" in spec.metadata or spec.tags.items() >= LIVE_TAGS.items()
 
 
 def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg.AssetSpec]) -> None:
     keys = {spec.key.to_user_string() for spec in specs}
     expected = {f"ticketing/extract/{table.name}" for table in TICKETING.raw_tables}
     expected |= {"ticketing/extract/transfers", "ticketing/extract/market_sales"}
+    expected |= {"ticketing/extract/chain", "ticketing/extract/platform"}
     expected |= {f"ticketing/validate/{table.name}" for table in TICKETING.validated_tables}
     expected |= {f"ticketing/view/{path.stem}" for path in (REPOSITORY / "sql/ticketing/views").glob("*.sql")}
     assert keys == expected
@@ -61,14 +63,34 @@ def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg
 def test_every_rule_of_a_validated_table_is_an_asset_check(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     checks = {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
-    assert checks == {(table.name, rule.name) for table in TICKETING.validated_tables for rule in table.rules}
+    rules = {(table.name, rule.name) for table in TICKETING.validated_tables for rule in table.rules}
+    assert checks == rules | {("chain", "no_gap")}
+
+
+def test_raw_tables_stand_behind_the_source_that_they_are_taken_from(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    fed = {
+        source: {key.path[-1] for key in graph.get(dg.AssetKey(["ticketing", "extract", source])).child_keys}
+        for source in ("chain", "platform")
+    }
+    assert fed["chain"] == {"blocks", "logs"}
+    assert {"orders", "chargebacks", "users"} <= fed["platform"]
+
+
+def test_sources_that_stand_still_are_shown_as_stale(specs: list[dg.AssetSpec]) -> None:
+    live = [spec for spec in specs if spec.tags.items() >= LIVE_TAGS.items()]
+    assert len(live) == 2
+    assert all(spec.freshness_policy is not None for spec in live)
 
 
 def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert jobs == {"ticketing_etl", "ticketing_refresh_views"}
+    assert jobs == {"ticketing_etl", "ticketing_increment", "ticketing_refresh_views"}
+    sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
+    assert set(sensors) == {"ticketing_hourly_increment", "ticketing_late_days"}
+    assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors.values())
     assert {name: schedule.cron_schedule for name, schedule in schedules.items()} == {
         "ticketing_daily_etl": "0 2 * * *",
         "ticketing_view_refresh": "*/5 * * * *",
@@ -80,11 +102,12 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
 def test_schedules_are_switched_on_by_environment() -> None:
     code = (
         "from ticketintel_pipelines.definitions import defs;"
-        "print([s.default_status.value for s in defs.get_repository_def().schedule_defs])"
+        "repository = defs.get_repository_def();"
+        "print([s.default_status.value for s in [*repository.schedule_defs, *repository.sensor_defs]])"
     )
     environment = {**os.environ, "TICKETINTEL_SCHEDULES": "on"}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "['RUNNING', 'RUNNING']"
+    assert answer.stdout.strip() == str(["RUNNING"] * 4)
 
 
 def _modules_and_seconds(statement: str) -> tuple[set[str], float]:
@@ -130,7 +153,7 @@ def _imports(folder: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("room", ["contract", "chain", "lake", "intake", "warehouse", "quality", "stages"])
+@pytest.mark.parametrize("room", ["contract", "chain", "lake", "intake", "upstream", "warehouse", "quality", "stages"])
 def test_shared_rooms_know_no_domain_and_no_dagster(room: str) -> None:
     for path, imports in _imports(room).items():
         assert not [name for name in imports if name.split(".")[0] == "dagster"], path

@@ -82,8 +82,8 @@ def contents(workspace: Workspace) -> dict[str, str]:
         "ops.raw_fragments": "SELECT (table_name, day, path, rows) FROM ops.raw_fragments",
         "ops.quarantine": "SELECT (table_name, day, rule, reason, source_file, source_row, mended, content) "
         "FROM ops.quarantine",
-        "ops.published_days": "SELECT (table_name, day, rows_in, published, quarantined, duplicates, content_hash) "
-        "FROM ops.published_days",
+        "ops.published_days": "SELECT (table_name, day, rows_in, published, quarantined, duplicates, superseded, "
+        "content_hash) FROM ops.published_days",
     }
     names = [table.name for table in TICKETING.published_tables] + ["event_analytics", "kpi_hourly", "user_segments"]
     queries |= {name: f"SELECT t FROM ticketing.{name} t" for name in names}

@@ -36,6 +36,7 @@ class Publisher:
         refused: Sequence[Row] = (),
         results: tuple[RuleResult, ...] = (),
         duplicates: int = 0,
+        superseded: int = 0,
     ) -> Verdict:
         """A verdict that accepts some rows and sets others aside; the content hash is that of what is shown of them."""
         parts: dict[Any, Path] = {}
@@ -45,9 +46,9 @@ class Publisher:
             theirs = [row for row in refused if row["day"] == day]
             if mine:
                 parts[day] = part(self.folder / f"{uuid4().hex}.parquet", table, mine)
-            content = f"{sorted(map(repr, mine))} {sorted(map(repr, theirs))}"
-            total = len(mine) + len(theirs) + duplicates
-            outcomes.append(DayOutcome(day, total, len(mine), len(theirs), duplicates, content))
+            content = f"{sorted(map(repr, mine))} {sorted(map(repr, theirs))} {superseded}"
+            total = len(mine) + len(theirs) + duplicates + superseded
+            outcomes.append(DayOutcome(day, total, len(mine), len(theirs), duplicates, content, superseded))
         quarantine = pa.Table.from_pylist([dict(row) for row in refused], schema=QUARANTINE_SCHEMA)
         return Verdict(table, days, parts, tuple(outcomes), quarantine, results)
 

@@ -63,7 +63,9 @@ def test_every_value_arrives_as_it_was(connection: psycopg.Connection, rows: lis
 
 def test_a_slice_of_numbers_is_encoded_as_itself() -> None:
     numbers = pa.array(["7", None, "123456789", "10000"])
-    assert numeric_from_digits(numbers.slice(1, 2)).to_pylist() == numeric_from_digits(pa.array([None, "123456789"])).to_pylist()
+    assert (
+        numeric_from_digits(numbers.slice(1, 2)).to_pylist() == numeric_from_digits(pa.array([None, "123456789"])).to_pylist()
+    )
 
 
 def test_no_numbers_are_no_bytes() -> None:

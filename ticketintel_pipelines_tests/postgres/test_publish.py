@@ -93,6 +93,13 @@ def test_a_further_copy_of_a_published_row_is_counted_without_writing_rows(publi
     assert recorded(publisher) == [(DAY, 3, 1, 0, 2, 1)]
 
 
+def test_superseded_versions_are_counted_and_gone_when_they_are_no_longer_there(publisher) -> None:
+    superseded = "SELECT rows_in::int, published::int, superseded::int FROM ops.published_days"
+    for count in (2, 0):
+        publisher.publish(publisher.verdict(USERS, DayRange(DAY, DAY), [user("a")], superseded=count))
+        assert publisher.rows(superseded) == [(1 + count, 1, count)]
+
+
 def test_a_day_of_which_nothing_is_left_is_emptied(publisher) -> None:
     publisher.publish(publisher.verdict(USERS, TWO_DAYS, [user("a"), user("b", TWO_DAYS.last)], [refused("x")]))
     publisher.publish(publisher.verdict(USERS, TWO_DAYS, [user("b", TWO_DAYS.last)]))

@@ -102,7 +102,8 @@ def test_every_view_has_the_same_rows_on_both(both, view: str) -> None:
 @pytest.mark.parametrize(
     "relation",
     [
-        "(SELECT table_name, day, rows_in, published, quarantined, duplicates, content_hash FROM ops.published_days)",
+        "(SELECT table_name, day, rows_in, published, quarantined, duplicates, superseded, content_hash "
+        "FROM ops.published_days)",
         "(SELECT table_name, day, rules, source_file, source_row, row_key, mended, content FROM ops.quarantine)",
     ],
 )

@@ -61,6 +61,25 @@ def test_a_migration_that_fails_half_way_leaves_nothing(server: Server) -> None:
         assert connection.execute("SELECT to_regclass('ops.half')").fetchone() == (None,)
 
 
+def test_a_database_that_holds_data_takes_up_versions(make_settings) -> None:
+    server = start_server(make_settings())
+    day = "INSERT INTO ops.published_days (domain, table_name, day, rows_in, published, quarantined, duplicates, content_hash, "
+    day += "raw_sequence, run_id) VALUES ('ticketing', 'users', '2026-01-01', 2, 1, 0, 1, 'x', 1, 'run')"
+    user = "INSERT INTO ticketing.users (user_id, created_at, email, is_verified) VALUES (%s, %s, 'a@b.example', true)"
+    with connect(server.dsn, autocommit=True) as connection:
+        migrate(connection, read_migrations()[:2])
+        make_partition(connection, "users", "2026-01-01")
+        connection.execute(day)
+        connection.execute(user, ("old", "2026-01-01"))
+    prepare_warehouse(server, [TICKETING])
+    with connect(server.dsn, autocommit=True) as connection:
+        make_partition(connection, "users", "2026-02-01")
+        connection.execute(user, ("new", "2026-02-01"))
+        found = connection.execute("SELECT user_id, known_at, deleted_at FROM ticketing.users ORDER BY 1").fetchall()
+        assert connection.execute("SELECT superseded FROM ops.published_days").fetchone() == (0,)
+    assert found == [("new", None, None), ("old", None, None)]
+
+
 def test_migrations_are_read_in_order_of_their_numbers(tmp_path: Path) -> None:
     for name in ("0002_second_step.sql", "0001_first.sql", "notes.txt"):
         (tmp_path / name).write_text("SELECT 1")

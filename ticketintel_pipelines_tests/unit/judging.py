@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from ticketintel_pipelines.contract import Column, ColumnType, RetentionClass, Rule, Source, Table
 from ticketintel_pipelines.lake.engine import fetch_rows
 from ticketintel_pipelines.lake.layout import DayRange
-from ticketintel_pipelines.quality.validation import Judgement, Surroundings
+from ticketintel_pipelines.quality.judged import Surroundings
+from ticketintel_pipelines.quality.validation import Judgement
 from ticketintel_pipelines.quality.verdict import Verdict
 
 FIRST = date(2026, 1, 1)
@@ -36,9 +37,16 @@ COLUMNS = (
     Column("weight", ColumnType.NUMBER, "Weight.", required=False),
     Column("until", ColumnType.TIMESTAMP, "Until.", required=False),
 )
+VERSIONED = (
+    *COLUMNS,
+    Column("known_at", ColumnType.TIMESTAMP, "Known at.", required=False),
+    Column("deleted_at", ColumnType.TIMESTAMP, "Deleted at.", required=False),
+)
 
 
-def things(*rules: Rule, columns: tuple[Column, ...] = COLUMNS, key: tuple[str, ...] = ("thing_id",)) -> Table:
+def things(
+    *rules: Rule, columns: tuple[Column, ...] = COLUMNS, key: tuple[str, ...] = ("thing_id",), version: str | None = None
+) -> Table:
     """A table of things with further rules."""
     return Table(
         name="things",
@@ -50,7 +58,13 @@ def things(*rules: Rule, columns: tuple[Column, ...] = COLUMNS, key: tuple[str, 
         columns=columns,
         retention=RetentionClass.DEBUG_LOG,
         extra_rules=rules,
+        version=version,
     )
+
+
+def versioned_things(*rules: Rule) -> Table:
+    """A table of things that can change."""
+    return things(*rules, columns=VERSIONED, version="known_at")
 
 
 def at(day: int = 0, second: float = 0) -> datetime:
@@ -75,7 +89,9 @@ class Published:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     parts: dict[str, list[Path]] = field(default_factory=dict)
     earlier: list[Path] = field(default_factory=list)
-    types: dict[str, pa.DataType] = field(default_factory=lambda: {"at": ARROW[ColumnType.TIMESTAMP]})
+    types: dict[str, pa.DataType] = field(
+        default_factory=lambda: dict.fromkeys(("at", "known_at", "deleted_at"), ARROW[ColumnType.TIMESTAMP])
+    )
     asked: list[tuple[str, tuple[str, ...], int]] = field(default_factory=list)
 
     def surroundings(self, days: DayRange) -> Surroundings:
@@ -83,7 +99,7 @@ class Published:
             accepted_parts=lambda name: self.parts.get(name, []),
             earlier_parts=self.earlier,
             look_up=self._look_up,
-            look_up_outside=lambda name, columns, values: self._look_up(name, columns, values, (), days),
+            look_up_outside=lambda name, columns, values, carried: self._look_up(name, columns, values, carried, days),
             has_rows=lambda name: bool(self.rows.get(name)),
             has_rows_outside=lambda name: any(row["at"].date() not in days for row in self.rows.get(name, [])),
         )
@@ -100,7 +116,7 @@ class Published:
             if tuple(row[column] for column in columns) in wanted and (outside is None or row["at"].date() not in outside)
         ]
         names = [*columns, *carried]
-        return pa.table([pa.array([row[n] for row in found], self.types.get(n, pa.string())) for n in names], names=names)
+        return pa.table([pa.array([row.get(n) for row in found], self.types.get(n, pa.string())) for n in names], names=names)
 
 
 def part(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> Path:
@@ -144,4 +160,12 @@ def broken_rules(judgement: Judgement) -> dict[str | None, set[str]]:
 
 
 def accepted_rows(verdict: Verdict) -> list[dict[str, Any]]:
-    return [row for day in sorted(verdict.parts) for row in pq.read_table(verdict.parts[day]).to_pylist()]
+    return _rows(verdict.parts)
+
+
+def superseded_rows(verdict: Verdict) -> list[dict[str, Any]]:
+    return _rows(verdict.history)
+
+
+def _rows(parts: Mapping[date, Path]) -> list[dict[str, Any]]:
+    return [row for day in sorted(parts) for row in pq.read_table(parts[day]).to_pylist()]

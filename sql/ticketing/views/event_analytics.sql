@@ -1,5 +1,6 @@
 -- One row per event: how it sells, resells and fills. Transactions whose event is unknown (no platform tables) are gathered under
--- the contract of their collection, with everything that needs the platform null.
+-- the contract of their collection, with everything that needs the platform null. Check-ins that the platform deleted do not count;
+-- a deleted event is shown only while it has transactions.
 -- key: event_key
 -- reads: transactions, events, check_ins
 -- show: tickets_sold + resale_count DESC NULLS LAST, event_key
@@ -71,7 +72,7 @@ admitted AS (
         count(*) AS check_ins
     FROM sales
     INNER JOIN ticketing.check_ins AS check_ins ON check_ins.ticket_id = sales.ticket_id
-    WHERE sales.kind = 'primary_sale'
+    WHERE sales.kind = 'primary_sale' AND check_ins.deleted_at IS NULL
     GROUP BY sales.event_key
 ),
 
@@ -83,6 +84,7 @@ keys AS (
     SELECT event_key FROM seen
     UNION
     SELECT event_id FROM ticketing.events
+    WHERE deleted_at IS NULL
 )
 
 SELECT

@@ -1,20 +1,18 @@
 """Every table of the ticketing domain, declared once.
 
-`chain.py` holds what the chain recorded and what is decoded from it, `platform.py` what the platform recorded. DDL check,
-validation, Postgres comments, grants and the data dictionary all read these declarations.
+`chain.py` holds what the chain recorded and what is decoded from it, `platform.py` and `activity.py` what the platform
+recorded. DDL check, validation, Postgres comments, grants and the data dictionary all read these declarations.
 """
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.ticketing.tables.activity import API_REQUESTS, SECURITY_EVENTS, SESSIONS
 from ticketintel_pipelines.ticketing.tables.chain import BLOCKS, LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.ticketing.tables.platform import (
-    API_REQUESTS,
     CHARGEBACKS,
     CHECK_INS,
     EVENTS,
     ORDERS,
     PAYMENTS,
-    SECURITY_EVENTS,
-    SESSIONS,
     TICKETS,
     USERS,
 )

@@ -1,0 +1,146 @@
+"""What the platform logged of its clients: visits, security events, requests."""
+
+from ticketintel_pipelines.contract import (
+    Column,
+    ColumnType,
+    Follows,
+    Holds,
+    InRange,
+    Matches,
+    OneOf,
+    PersonalData,
+    RetentionClass,
+    Rule,
+    Severity,
+    Source,
+    Table,
+)
+from ticketintel_pipelines.ticketing.tables.common import KNOWN_AT, VERSION_COLUMNS, user_exists
+
+IP_PATTERN = r"(\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"
+
+SESSIONS = Table(
+    name="sessions",
+    grain="one visit of the shop or the app",
+    description="Visits, signed in or not, with where they came from.",
+    source=Source.PLATFORM,
+    key=("session_id",),
+    time="started_at",
+    retention=RetentionClass.USER_SESSION,
+    version=KNOWN_AT.name,
+    columns=(
+        Column("session_id", ColumnType.TEXT, "Visit.", personal=PersonalData.LINK),
+        Column("started_at", ColumnType.TIMESTAMP, "First request.", unit="UTC"),
+        Column("ended_at", ColumnType.TIMESTAMP, "Last request.", unit="UTC", required=False),
+        Column("user_id", ColumnType.TEXT, "Account; null when not signed in.", required=False, personal=PersonalData.LINK),
+        Column("ip_address", ColumnType.TEXT, "Address of the client.", personal=PersonalData.DIRECT),
+        Column("device_id", ColumnType.TEXT, "Device fingerprint.", required=False, personal=PersonalData.DIRECT),
+        Column(
+            "user_agent",
+            ColumnType.TEXT,
+            "What the client calls itself.",
+            required=False,
+            personal=PersonalData.DIRECT,
+        ),
+        Column("country_code", ColumnType.TEXT, "Country of the address.", required=False),
+        Column(
+            "latitude",
+            ColumnType.NUMBER,
+            "Place of the address.",
+            unit="degrees",
+            required=False,
+            personal=PersonalData.DIRECT,
+        ),
+        Column(
+            "longitude",
+            ColumnType.NUMBER,
+            "Place of the address.",
+            unit="degrees",
+            required=False,
+            personal=PersonalData.DIRECT,
+        ),
+        Column("page_views", ColumnType.INTEGER, "Pages seen.", unit="pages"),
+        *VERSION_COLUMNS,
+    ),
+    extra_rules=(
+        user_exists(),
+        Rule("ends_after_start", Follows("ended_at", "started_at"), "the visit ends before it starts"),
+        Rule("ip_form", Matches("ip_address", IP_PATTERN), "the address is neither IPv4 nor IPv6"),
+        Rule("page_views_range", InRange("page_views", 0), "the number of pages is negative"),
+        Rule("latitude_range", InRange("latitude", -90, 90), "the latitude is off the globe"),
+        Rule("longitude_range", InRange("longitude", -180, 180), "the longitude is off the globe"),
+    ),
+)
+
+SECURITY_EVENTS = Table(
+    name="security_events",
+    grain="one event of the security log",
+    description="Failed sign-ins, changed passwords, new devices.",
+    source=Source.PLATFORM,
+    key=("security_event_id",),
+    time="occurred_at",
+    retention=RetentionClass.AUDIT_AND_SECURITY,
+    version=KNOWN_AT.name,
+    columns=(
+        Column("security_event_id", ColumnType.TEXT, "Security event."),
+        Column("occurred_at", ColumnType.TIMESTAMP, "When.", unit="UTC"),
+        Column("user_id", ColumnType.TEXT, "Account; null when unknown.", required=False, personal=PersonalData.LINK),
+        Column(
+            "kind",
+            ColumnType.TEXT,
+            "login_failed, login_succeeded, password_reset, new_device, two_factor_failed or wallet_changed.",
+        ),
+        Column("ip_address", ColumnType.TEXT, "Address of the client.", required=False, personal=PersonalData.DIRECT),
+        Column("device_id", ColumnType.TEXT, "Device fingerprint.", required=False, personal=PersonalData.DIRECT),
+        *VERSION_COLUMNS,
+    ),
+    extra_rules=(
+        Rule(
+            "kind_known",
+            OneOf(
+                "kind",
+                (
+                    "login_failed",
+                    "login_succeeded",
+                    "password_reset",
+                    "new_device",
+                    "two_factor_failed",
+                    "wallet_changed",
+                ),
+            ),
+            "the kind is none of the known ones",
+        ),
+        user_exists(),
+        Rule("ip_form", Matches("ip_address", IP_PATTERN), "the address is neither IPv4 nor IPv6"),
+    ),
+)
+
+API_REQUESTS = Table(
+    name="api_requests",
+    grain="one request to the platform's API",
+    description="The API's access log, as far as bots show in it.",
+    source=Source.PLATFORM,
+    key=("request_id",),
+    time="requested_at",
+    retention=RetentionClass.DEBUG_LOG,
+    version=KNOWN_AT.name,
+    columns=(
+        Column("request_id", ColumnType.TEXT, "Request."),
+        Column("requested_at", ColumnType.TIMESTAMP, "When.", unit="UTC"),
+        Column("session_id", ColumnType.TEXT, "Visit it belongs to.", required=False, personal=PersonalData.LINK),
+        Column("user_id", ColumnType.TEXT, "Account; null when unknown.", required=False, personal=PersonalData.LINK),
+        Column("ip_address", ColumnType.TEXT, "Address of the client.", personal=PersonalData.DIRECT),
+        Column("method", ColumnType.TEXT, "HTTP method."),
+        Column("path", ColumnType.TEXT, "Path without its query."),
+        Column("status_code", ColumnType.INTEGER, "HTTP status."),
+        Column("latency_ms", ColumnType.NUMBER, "Time to answer.", unit="milliseconds"),
+        *VERSION_COLUMNS,
+    ),
+    extra_rules=(
+        Rule("method_known", OneOf("method", ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")), "no such HTTP method"),
+        Rule("path_form", Holds("starts_with(path, '/')"), "the path does not start with a slash"),
+        Rule("status_range", InRange("status_code", 100, 599), "no such HTTP status"),
+        Rule("latency_range", InRange("latency_ms", 0), "the latency is negative", Severity.WARNING),
+        Rule("ip_form", Matches("ip_address", IP_PATTERN), "the address is neither IPv4 nor IPv6"),
+    ),
+)
