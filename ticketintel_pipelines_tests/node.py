@@ -105,7 +105,9 @@ def running_node(*options: str) -> Iterator[Node]:
     if setpriv := shutil.which("setpriv"):
         # A test run that is killed takes its node along.
         command = [setpriv, "--pdeathsig", "KILL", *command]
-    with tempfile.TemporaryFile("w+") as output:
+    # Left to itself, anvil puts the states of old blocks, gigabytes of a long chain, into the home of the user for good.
+    with tempfile.TemporaryDirectory(prefix="ticketintel-node-") as states, tempfile.TemporaryFile("w+") as output:
+        command += ["--cache-path", states]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from ticketintel_pipelines.chain.rpc.endpoint import Endpoint
 from ticketintel_pipelines.chain.rpc.envelope import Envelope, error_of, open_answer, question
-from ticketintel_pipelines.chain.rpc.errors import EndpointTroubleError
+from ticketintel_pipelines.chain.rpc.errors import EndpointTroubleError, PermanentRpcError
 from ticketintel_pipelines.errors import BadInputError, UnavailableError
 
 TIMEOUT_SECONDS = 120.0
@@ -21,15 +21,9 @@ MOST_MINED_AT_ONCE = 1_000
 ROOMY_GAS_LIMIT = 1 << 40
 """A block of it takes any number of transactions."""
 
-_METHOD_NOT_FOUND = -32601
-
 
 class NodeRefusalError(Exception):
-    """The node answered with an error; `code` is that of JSON-RPC."""
-
-    def __init__(self, what: str, code: int) -> None:
-        super().__init__(what)
-        self.code = code
+    """The node answered with an error."""
 
 
 class DevelopmentNode:
@@ -54,7 +48,7 @@ class DevelopmentNode:
             self.ask("anvil_nodeInfo")
         except NodeRefusalError as refusal:
             raise BadInputError(
-                f"{self.name} is no development node (it refuses anvil_nodeInfo: {refusal}); start one with: anvil"
+                f"{self.name} is no development node (it refuses {refusal}); start one with: anvil"
             ) from refusal
         return self
 
@@ -74,12 +68,12 @@ class DevelopmentNode:
         results: list[Any] = []
         for first, batch in self._batches(questions):
             methods = [method for method, _ in questions[first : first + len(batch)]]
-            answers = {envelope.id: envelope for envelope in self._exchange(b"[" + b",".join(batch) + b"]")}
+            answers = self._exchange(first, batch)
             for number, method in enumerate(methods, first):
                 if number not in answers:
                     raise UnavailableError(f"{self.name} left {method} unanswered; start it anew and try again")
                 if error := error_of(answers[number]):
-                    raise NodeRefusalError(f"{method}: {self._endpoint.without_secrets(error.message)}", error.code)
+                    raise NodeRefusalError(f"{method}: {self._endpoint.without_secrets(error.message)}")
                 results.append(msgspec.json.decode(answers[number].result))
         return results
 
@@ -123,15 +117,22 @@ class DevelopmentNode:
         if batch:
             yield first, batch
 
-    def _exchange(self, body: bytes) -> list[Envelope]:
+    def _exchange(self, first: int, batch: Sequence[bytes]) -> dict[int | str | None, Envelope]:
+        """The answers to a batch by number; one question goes without the brackets, which not every node takes."""
+        body = batch[0] if len(batch) == 1 else b"[" + b",".join(batch) + b"]"
         try:
             answer = self._endpoint.exchange(body)
+            opened = open_answer(answer.body)
         except EndpointTroubleError as trouble:
             raise UnavailableError(f"{trouble}; start the node, with: anvil") from trouble
-        try:
-            opened = open_answer(answer.body)
+        except PermanentRpcError as error:
+            raise BadInputError(f"{self.name} redirects elsewhere; name the development node itself") from error
         except msgspec.DecodeError as error:
             raise BadInputError(
                 f"{self.name} answers with something that is not JSON-RPC (HTTP {answer.status}); name a development node"
             ) from error
-        return opened if isinstance(opened, list) else [opened]
+        if isinstance(opened, list):
+            return {envelope.id: envelope for envelope in opened}
+        # An error that a node blames on the whole of what it was sent has no number.
+        is_for_all = opened.id is None and error_of(opened) is not None
+        return {first if is_for_all else opened.id: opened}

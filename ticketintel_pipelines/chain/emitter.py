@@ -11,7 +11,7 @@ from dataclasses import dataclass
 MOST_TOPICS = 4
 
 _LENGTH_BYTES = 4
-_GAS_PER_TRANSACTION = 21_000
+_GAS_PER_TRANSACTION = 25_000
 _GAS_PER_LOG = 8_000
 _GAS_PER_BYTE = 64
 
@@ -44,7 +44,8 @@ def enough_gas(logs: Sequence[Emission], calldata: bytes) -> int:
     """More gas than a transaction that emits the logs uses.
 
     A log takes 375 per topic and once more, 8 per byte of data, and at most 2,600 for a first call of its contract; a byte
-    of calldata takes up to 40 (EIP-7623). The rest is for the steps of the two contracts and for memory.
+    of calldata takes up to 40 (EIP-7623), a transaction 21,000. The rest is for the steps of the two contracts and for
+    memory.
     """
     return _GAS_PER_TRANSACTION + _GAS_PER_LOG * len(logs) + _GAS_PER_BYTE * len(calldata)
 

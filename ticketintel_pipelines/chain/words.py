@@ -104,7 +104,7 @@ def read_ragged_words(column: pa.StringArray) -> tuple[RaggedWords, np.ndarray]:
         index = np.flatnonzero(whole & (counts == count))
         matrix, is_hex = hex_to_bytes(take(column, index), count * WORD)
         valid[index] = is_hex
-        words[starts[index][:, None] + np.arange(count)] = matrix.reshape(-1, count, WORD)
+        words[starts[index][:, None] + np.arange(count)] = matrix.reshape(len(index), count, WORD)
     return RaggedWords(words, starts, np.where(valid, counts, 0)), valid
 
 

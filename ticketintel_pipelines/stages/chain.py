@@ -184,7 +184,7 @@ class _Extraction:
         covered = [increment.covered for increment in self.state.increments()]
         for part in missing(self.settings.contracts, covered, final.number):
             with scratch_folder(self.workspace.lake(self.domain)) as scratch:
-                for increment in self._fetch(part, scratch, report):
+                for increment in self._fetch(part, final, scratch, report):
                     self._record([increment], report)
                     self.progress(f"landed blocks {increment.covered.first:,} to {increment.covered.last:,}")
 
@@ -205,7 +205,7 @@ class _Extraction:
             for part in missing(self.settings.contracts, kept, last):
                 if part.last >= first:
                     own = Covered(max(part.first, first), part.last, part.addresses)
-                    for increment in self._fetch(own, scratch, report, instead_of=names, beside=staged):
+                    for increment in self._fetch(own, final, scratch, report, instead_of=names, beside=staged):
                         staged.append(increment)  # noqa: PERF402 - the next one is linked to it
             self._record(staged, report, instead_of=names)
 
@@ -231,6 +231,7 @@ class _Extraction:
     def _fetch(
         self,
         part: Covered,
+        final: Header,
         scratch: Path,
         report: ChainReport,
         *,
@@ -265,6 +266,9 @@ class _Extraction:
             pieces.append(piece)
             report.logs_recovered += piece.recovered
             report.blocks_checked_by_receipts += piece.by_receipts
+            if piece.last == final.number and piece.headers[-1].hash != final.hash:
+                # Behind one address there can be several nodes, and one of them on another branch.
+                raise BrokenChainError(final.number)
             if piece.last == part.last or self._is_enough(pieces):
                 yield self._stage(pieces, part.addresses, known(pieces[0].first, pieces[-1].last + 1), scratch)
                 pieces = []

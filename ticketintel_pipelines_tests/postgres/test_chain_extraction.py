@@ -158,6 +158,31 @@ def test_a_node_that_lost_its_way_does_not_take_rows_back(workspace: Workspace, 
     assert_complete(workspace, chain, chain.head.number)
 
 
+class StaleOnce(Faults):
+    """A second node behind the address, on another branch, answers for the blocks until the head is asked for anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads_asked = 0
+
+    def draw(self, method: str, question: str, is_batch: bool) -> Fault | None:
+        self.heads_asked += '"latest"' in question
+        by_tag = '"latest"' in question or '"finalized"' in question
+        return Fault.STALE_BRANCH if self.heads_asked == 1 and not by_tag else None
+
+
+def test_a_final_block_of_one_branch_is_not_landed_with_the_blocks_of_another(
+    workspace: Workspace, chain: DoubleChain
+) -> None:
+    other = chain.copy(9)
+    other.reorganise(20, 20)
+    messages: list[str] = []
+    with NodeDouble(chain, StaleOnce(), other=other) as node:
+        extract(workspace, settings_of(chain), node.url, progress=messages.append)
+    assert_complete(workspace, chain, 55)
+    assert any("does not follow" in message for message in messages)
+
+
 def test_another_chain_than_the_settings_say_is_refused(workspace: Workspace, chain: DoubleChain) -> None:
     with NodeDouble(chain) as node:
         with pytest.raises(BadInputError, match="serve chain 31337, the settings file of the chain says 1"):

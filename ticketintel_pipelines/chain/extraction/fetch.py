@@ -1,4 +1,4 @@
-"""A range of blocks fetched in pieces, several at once, each checked, delivered in order; memory does not grow with the range."""
+"""A range of blocks fetched in pieces, several at once, checked and delivered in order, in memory that stays the same."""
 
 import threading
 import time
@@ -101,42 +101,53 @@ class _Fetcher:
         """The blocks from `first` on, as many up to `last` as can be had at once."""
         last = min(last, first + self.sizer.blocks - 1)
         while True:
-            started = time.monotonic()
             try:
-                piece = self.client.run(partial(self._piece, first=first, last=last), self.stopped)
+                piece, seconds = self.client.run(partial(self._piece, first=first, last=last), self.stopped)
             except TooManyResultsError as refusal:
                 last = first + self.sizer.refused(last - first + 1, refusal.most_blocks) - 1
                 continue
-            self.sizer.answered(last - first + 1, piece.logs.num_rows, time.monotonic() - started)
+            self.sizer.answered(last - first + 1, piece.logs.num_rows, seconds)
             return piece
 
-    def _piece(self, session: Session, first: int, last: int) -> BlockRange:
+    def _piece(self, session: Session, first: int, last: int) -> tuple[BlockRange, float]:
+        """The blocks first..last from one endpoint, and the seconds that it took to give their logs."""
         # The headers first: an endpoint that does not have them would answer for blocks beyond its head with nothing.
         headers = session.headers(first, last)
         try:
             check_links(headers, None)
         except BrokenChainError as error:
             raise WrongAnswerError(f"{session.endpoint.name} gave headers of two branches at block {error.number}") from error
-        result = self._logs(session, headers)
-        places = np.asarray(result.logs["block_number"]) - first
-        seconds = np.array([header.timestamp for header in headers], dtype=np.int64)
-        timestamps = pa.array(seconds[places] * 1_000_000).cast(_TIMESTAMP)
-        logs = result.logs.add_column(2, "block_timestamp", timestamps)
-        return BlockRange(first, last, headers, logs, result.recovered, result.by_receipts)
+        started = time.monotonic()
+        logs = self._ask(session, first, last)
+        seconds = time.monotonic() - started
+        if logs is None:
+            complete = in_order(of_receipts(session, self.wanted, headers), self.wanted, headers)
+            result = Verified(complete, 0, 1)
+        else:
+            result = verified(session, self.wanted, headers, logs, self.sampling)
+        timed = result.logs.add_column(2, "block_timestamp", _timestamps(result.logs, headers))
+        return BlockRange(first, last, headers, timed, result.recovered, result.by_receipts), seconds
 
-    def _logs(self, session: Session, headers: list[Header]) -> Verified:
-        first, last = headers[0].number, headers[-1].number
+    def _ask(self, session: Session, first: int, last: int) -> pa.Table | None:
+        """The logs that an endpoint gives for first..last; None where those of a single block are too many for it.
+
+        Raises:
+            TooManyResultsError: those of several blocks are.
+        """
         question = {**self.wanted.members, "fromBlock": hex(first), "toBlock": hex(last)}
-        ask = session.ask_once if last > first else session.ask
+        if first == last:
+            try:
+                return parse_logs(session.ask(GET_LOGS, (question,)))
+            except TooManyResultsError:
+                return None
         try:
-            logs = parse_logs(ask(GET_LOGS, (question,)))
+            return parse_logs(session.ask_once(GET_LOGS, (question,)))
         except AnswerTimeoutError as error:
-            if last == first:
-                raise
             raise TooManyResultsError(str(error)) from error
-        except TooManyResultsError:
-            if last > first:
-                raise
-            logs = in_order(of_receipts(session, self.wanted, headers), self.wanted, headers)
-            return Verified(logs, 0, 1)
-        return verified(session, self.wanted, headers, logs, self.sampling)
+
+
+def _timestamps(logs: pa.Table, headers: list[Header]) -> pa.Array:
+    """The time of each log's block."""
+    seconds = np.array([header.timestamp for header in headers], dtype=np.int64)
+    places = np.asarray(logs["block_number"]) - headers[0].number
+    return pa.array(seconds[places] * 1_000_000).cast(_TIMESTAMP)

@@ -58,7 +58,7 @@ def parse_logs(text: memoryview) -> pa.Table:
         return logs
     try:
         return _from_objects(_LOGS.decode(text))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WrongAnswerError(f"the node gave logs that cannot be read ({error})") from error
 
 
@@ -84,7 +84,7 @@ def _scanned(text: memoryview) -> pa.Table | None:
     topic_counts = np.empty(count, dtype=np.int64)
     data = np.empty((2, count), dtype=np.int64)
     targets = (addresses.written[0], hashes.written, topics.written, topic_counts, numbers, data)
-    if not count or scan.scan_logs(characters, *targets) != count:
+    if scan.scan_logs(characters, *targets) != count:
         return None
     columns = {
         "block_number": pa.array(numbers[scan.BLOCK_NUMBER]),
@@ -141,6 +141,9 @@ def _from_objects(logs: Sequence[_Log]) -> pa.Table:
     for place, name in enumerate(TOPICS):
         texts[name] = [log.topics[place] if place < len(log.topics) else None for log in logs]
     columns = {name: pc.ascii_lower(pa.array(values, pa.string())) for name, values in texts.items()}
+    for name, column in columns.items():
+        if not pc.all(pc.match_substring_regex(column, "^0x[0-9a-f]*$"), min_count=0).as_py():
+            raise WrongAnswerError(f"the node gave logs with a {name} that is not hexadecimal")
     for name in ("block_hash", "transaction_hash", "address", *TOPICS):
         length = ADDRESS if name == "address" else HASH
         if not pc.all(pc.equal(pc.binary_length(columns[name]), length), min_count=0).as_py():

@@ -5,16 +5,16 @@ takes the text to a JSON parser. It runs without the interpreter's lock.
 """
 
 import numpy as np
-from numba import njit, uint8, uint64
+from numba import njit
+from numpy import uint8, uint64
 
 MOST_TOPICS = 4
 BLOCK_NUMBER, TRANSACTION_INDEX, LOG_INDEX = range(3)
 BLOCK_HASH, TRANSACTION_HASH = range(2)
 
 _QUOTE, _COLON, _COMMA, _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = (uint8(ord(character)) for character in '":,{}[]')
-_ZERO, _A, _X, _CAPITAL_A = (uint8(ord(character)) for character in "0axA")
-_FROM_CAPITALS_TO_BACKTICK = uint8(32)
-_MOST_DIGITS = 15
+_ZERO, _A, _X = (uint8(ord(character)) for character in "0ax")
+_FIVE, _NINE = uint8(5), uint8(9)
 _MEMBERS = (
     "address",
     "topics",
@@ -35,8 +35,8 @@ for _place, _name in enumerate(_MEMBERS):
     _NAMES[_place, : len(_name)] = np.frombuffer(_name.encode(), dtype=np.uint8)
 _FALSE = np.frombuffer(b"false", dtype=np.uint8).copy()
 # The processor copies and compares many characters at once only where the indexes are unsigned.
-_1, _2, _3 = uint64(1), uint64(2), uint64(3)
-_ADDRESS, _HASH = uint64(42), uint64(66)
+_0, _1, _2, _3 = uint64(0), uint64(1), uint64(2), uint64(3)
+_ADDRESS, _HASH, _MOST_DIGITS = uint64(42), uint64(66), uint64(15)
 _UNUSUAL = uint64(0)
 
 
@@ -66,6 +66,8 @@ def scan_logs(
     """
     end = uint64(len(text))
     most = len(topic_counts)
+    if most == 0 or end == 0 or text[0] != _OPEN_LIST:
+        return -1
     log = 0
     place = _1
     while log < most:
@@ -90,7 +92,7 @@ def scan_logs(
                 topic_counts[log] = count
             elif member == 2:
                 data_spans[0, log] = place + _1
-                place = _end_of_text(text, place)
+                place = _end_of_digits(text, place)
                 data_spans[1, log] = place - _1
             elif member == 3:
                 place = _copy(text, place, _HASH, hashes[0, log])
@@ -102,7 +104,7 @@ def scan_logs(
             elif member == 8:
                 place = _false(text, place)
             else:
-                place = _end_of_text(text, place)
+                place = _end_of_digits(text, place)
             if place == _UNUSUAL or place >= end:
                 return -1
             if text[place] == _CLOSE:
@@ -117,11 +119,11 @@ def scan_logs(
         if place >= end or text[place] != (_COMMA if log < most else _CLOSE_LIST):
             return -1
         place += _1
-    return log
+    return log if place == end else -1
 
 
 @njit(nogil=True, cache=True)
-def _member(text: np.ndarray, start: int, end: int) -> int:
+def _member(text: np.ndarray, start: uint64, end: uint64) -> int:
     """Which member of a log a key names; their number for one that is not known."""
     length = end - start
     for member in range(len(_NAME_LENGTHS)):
@@ -136,22 +138,37 @@ def _member(text: np.ndarray, start: int, end: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _copy(text: np.ndarray, place: int, length: int, target: np.ndarray) -> int:
-    """Copy the quoted text that starts at `place`; the place behind it, or _UNUSUAL."""
-    stop = place + length + _1
-    if stop >= uint64(len(text)) or text[place] != _QUOTE or text[stop] != _QUOTE:
-        return _UNUSUAL
-    is_odd = False
-    for step in range(length):
-        character = text[place + _1 + step]
-        target[step] = character
-        # Capitals and the backslash. What else is no hexadecimal digit is found when it is decoded.
-        is_odd |= uint8(character - _CAPITAL_A) < _FROM_CAPITALS_TO_BACKTICK
-    return _UNUSUAL if is_odd else stop + _1
+def _is_no_digit(character: uint8) -> uint8:
+    """1 for what is no lower-case hexadecimal digit, else 0."""
+    return uint8(uint8(character - _ZERO) > _NINE) & uint8(uint8(character - _A) > _FIVE)
 
 
 @njit(nogil=True, cache=True)
-def _copy_topics(text: np.ndarray, place: int, topics: np.ndarray, log: int) -> tuple[int, int]:
+def _starts_text(text: np.ndarray, place: uint64) -> bool:
+    """Whether `"0x` stands at `place`."""
+    if place + _3 >= uint64(len(text)):
+        return False
+    return text[place] == _QUOTE and text[place + _1] == _ZERO and text[place + _2] == _X
+
+
+@njit(nogil=True, cache=True)
+def _copy(text: np.ndarray, place: uint64, length: uint64, target: np.ndarray) -> uint64:
+    """Copy the quoted digits that start at `place`; the place behind them, or _UNUSUAL."""
+    stop = place + length + _1
+    if stop >= uint64(len(text)) or not _starts_text(text, place) or text[stop] != _QUOTE:
+        return _UNUSUAL
+    target[_0] = _ZERO
+    target[_1] = _X
+    odd = uint8(0)
+    for step in range(_2, length):
+        character = text[place + _1 + step]
+        target[step] = character
+        odd |= _is_no_digit(character)
+    return _UNUSUAL if odd else stop + _1
+
+
+@njit(nogil=True, cache=True)
+def _copy_topics(text: np.ndarray, place: uint64, topics: np.ndarray, log: int) -> tuple[int, uint64]:
     """Copy a list of quoted topics; how many there are, and the place behind the list or _UNUSUAL."""
     count = 0
     if text[place] != _OPEN_LIST:
@@ -171,43 +188,35 @@ def _copy_topics(text: np.ndarray, place: int, topics: np.ndarray, log: int) -> 
 
 
 @njit(nogil=True, cache=True)
-def _end_of_text(text: np.ndarray, place: int) -> int:
-    """The place behind the quoted text that starts at `place`, or _UNUSUAL."""
-    if text[place] != _QUOTE:
+def _end_of_digits(text: np.ndarray, place: uint64) -> uint64:
+    """The place behind the quoted digits that start at `place`, or _UNUSUAL."""
+    if not _starts_text(text, place):
         return _UNUSUAL
     end = uint64(len(text))
-    is_odd = False
-    place += _1
-    while place < end and text[place] != _QUOTE:
-        is_odd |= uint8(text[place] - _CAPITAL_A) < _FROM_CAPITALS_TO_BACKTICK
-        place += _1
-    return _UNUSUAL if is_odd else place + _1
-
-
-@njit(nogil=True, cache=True)
-def _number(text: np.ndarray, place: int) -> tuple[int, int]:
-    """The quoted hexadecimal number that starts at `place`, and the place behind it or _UNUSUAL."""
-    end = uint64(len(text))
-    if place + _3 >= end or text[place] != _QUOTE or text[place + _1] != _ZERO or text[place + _2] != _X:
-        return 0, _UNUSUAL
+    odd = uint8(0)
     place += _3
-    number = 0
-    digits = 0
     while place < end and text[place] != _QUOTE:
-        digit = uint8(text[place] - _ZERO)
-        if digit > 9:
-            digit = uint8(text[place] - _A)
-            if digit > 5:
-                return 0, _UNUSUAL
-            digit += uint8(10)
-        number = number * 16 + digit
-        digits += 1
+        odd |= _is_no_digit(text[place])
         place += _1
-    return number, (place + _1 if 0 < digits <= _MOST_DIGITS else _UNUSUAL)
+    return _UNUSUAL if odd else place + _1
 
 
 @njit(nogil=True, cache=True)
-def _false(text: np.ndarray, place: int) -> int:
+def _number(text: np.ndarray, place: uint64) -> tuple[int, uint64]:
+    """The number in the quoted digits that start at `place`, and the place behind them or _UNUSUAL."""
+    stop = _end_of_digits(text, place)
+    start = place + _3
+    if stop <= start + _1 or stop - start > _MOST_DIGITS + _1:
+        return 0, _UNUSUAL
+    number = 0
+    for step in range(start, stop - _1):
+        digit = int(uint8(text[step] - _ZERO))
+        number = number * 16 + (digit if digit <= _NINE else int(uint8(text[step] - _A)) + 10)
+    return number, stop
+
+
+@njit(nogil=True, cache=True)
+def _false(text: np.ndarray, place: uint64) -> uint64:
     """The place behind the word false that starts at `place`, or _UNUSUAL."""
     if place + uint64(len(_FALSE)) >= uint64(len(text)):
         return _UNUSUAL

@@ -27,6 +27,7 @@ TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 180.0
 BATCH_SIZE = 100
 IN_FLIGHT = 4
+BACKOFF = Backoff()
 
 _ASIDE_SECONDS = 30.0
 _TURNS = 3
@@ -49,7 +50,7 @@ class ChainClient:
         patience_seconds: float = PATIENCE_SECONDS,
         batch_size: int = BATCH_SIZE,
         in_flight: int = IN_FLIGHT,
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = BACKOFF,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         draw: random.Random | None = None,
@@ -101,7 +102,8 @@ class ChainClient:
                 wait = self._wait_before_next(turn, trouble)
                 if stopped.is_set() or self._clock() + wait > deadline:
                     break
-                self._sleep(wait)
+                if wait:
+                    self._sleep(wait)
             else:
                 endpoint.worked()
                 return result

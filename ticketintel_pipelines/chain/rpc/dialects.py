@@ -119,7 +119,7 @@ def explain(error: RpcError, method: str, endpoint: str) -> Exception:
         return RateLimitedError(words, _wait_seconds(error))
     if error.code == METHOD_NOT_FOUND or _NO_METHOD.search(error.message):
         return MissingMethodError(
-            f"{endpoint} does not offer the method {method}; use a plan or a node that does, or set another address in {SETTING}"
+            f"{endpoint} does not offer the method {method}; use a node or a plan that does, or another address in {SETTING}"
         )
     if error.code in (401, 403) or _NOT_ALLOWED.search(error.message):
         return PermanentRpcError(

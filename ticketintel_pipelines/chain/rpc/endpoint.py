@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import pyarrow as pa
 import urllib3
-from urllib3.exceptions import HTTPError, ProtocolError, TimeoutError as HttpTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from ticketintel_pipelines.chain.rpc.errors import (
     SETTING,
@@ -86,6 +87,9 @@ class Endpoint:
                     response.close()
                     raise
                 response.release_conn()
+        except NewConnectionError as error:
+            # To the library a refused connection is a kind of time-out; asking for less would not help here.
+            raise EndpointTroubleError(f"{self.name} cannot be reached ({type(error).__name__})") from error
         except HttpTimeoutError as error:
             raise AnswerTimeoutError(f"{self.name} did not answer in time") from error
         except (HTTPError, OSError) as error:

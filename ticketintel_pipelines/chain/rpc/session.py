@@ -139,21 +139,25 @@ class Session:
         envelope = self._opened(answer, method)
         if isinstance(envelope, list):
             raise WrongAnswerError(f"{self.endpoint.name} answered one question with a list")
-        return self._result(envelope, method)
+        try:
+            return self._result(envelope, method)
+        except MissingMethodError:
+            self.endpoint.lacks.add(method)
+            raise
 
     def _ask_batch(self, method: str, several: Sequence[Sequence[Any]], asked: Sequence[int]) -> dict[int, memoryview]:
         """What a batch gave, by number; empty when the endpoint does not take such a batch."""
-        answer = self._exchange(method, msgspec.json.encode([question(n, method, several[n]) for n in asked]))
         try:
+            answer = self._exchange(method, msgspec.json.encode([question(n, method, several[n]) for n in asked]))
             envelopes = self._opened(answer, method)
-        except RefusedQuestionError:
+        except AnswerTimeoutError:
+            self.endpoint.smaller_batches(len(asked))
+            raise
+        except (AnswerTooLargeError, RefusedQuestionError):
             # A question of it asked alone says whether it is the batch that is wrong or the question.
             return {}
         if not isinstance(envelopes, list):
-            error = error_of(envelopes)
-            trouble = self._explained(error, method) if error else None
-            if isinstance(trouble, RateLimitedError):
-                raise trouble
+            self._raise_if_not_for_the_batch(answer, envelopes, method)
             return {}
         wanted = set(asked)
         results: dict[int, memoryview] = {}
@@ -171,6 +175,16 @@ class Session:
             raise turned_away
         return results
 
+    def _raise_if_not_for_the_batch(self, answer: HttpAnswer, envelope: Envelope, method: str) -> None:
+        """Raise what one error in answer to a whole batch means, unless it may be that batches are not taken."""
+        if answer.status >= SERVER_ERROR:
+            raise self._of_status(answer, method)
+        error = error_of(envelope)
+        trouble = self._explained(error, method) if error else None
+        may_be_the_batch = isinstance(trouble, RefusedQuestionError | MissingMethodError)
+        if isinstance(trouble, RateLimitedError) or (isinstance(trouble, PermanentRpcError) and not may_be_the_batch):
+            raise trouble
+
     def _exchange(self, method: str, body: bytes) -> HttpAnswer:
         try:
             return self.endpoint.exchange(body)
@@ -186,7 +200,7 @@ class Session:
             raise RateLimitedError(f"{name} asks for fewer requests (HTTP {answer.status})", answer.wait_seconds)
         try:
             envelope = open_answer(answer.body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if answer.status >= 300:
                 raise self._of_status(answer, method) from error
             if first_character(answer.body) in (b"{", b"[") and not isinstance(error, msgspec.ValidationError):
@@ -225,7 +239,4 @@ class Session:
 
     def _explained(self, error: RpcError, method: str) -> Exception:
         said = self.endpoint.without_secrets(error.message)
-        trouble = explain(RpcError(error.code, said, error.data), method, self.endpoint.name)
-        if isinstance(trouble, MissingMethodError):
-            self.endpoint.lacks.add(method)
-        return trouble
+        return explain(RpcError(error.code, said, error.data), method, self.endpoint.name)
