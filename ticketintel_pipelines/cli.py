@@ -229,7 +229,12 @@ def _simulate(options: argparse.Namespace) -> int:
         console.say(f"  {table:<16} {rows:>12,}")
     console.say(f"{sum(summary.rows.values()):,} rows in {out}; take them in with: ticketintel import {out}")
     if options.play:
-        _play(out, options.play, console)
+        try:
+            _play(out, options.play, console)
+        except TicketIntelError:
+            # The same command works once the node is right: its folder is to be as it was.
+            _remove(out)
+            raise
     return 0
 
 

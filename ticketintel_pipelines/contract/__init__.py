@@ -4,7 +4,7 @@ Here belong the vocabulary of declarations and everything read off them without 
 themselves belong to a domain (`ticketing/tables.py`); carrying rules out belongs to `quality/`.
 """
 
-from ticketintel_pipelines.contract.columns import Column, ColumnType, PersonalData
+from ticketintel_pipelines.contract.columns import Column, ColumnType, PersonalData, Place
 from ticketintel_pipelines.contract.rules import (
     Follows,
     Holds,
@@ -30,6 +30,7 @@ __all__ = [
     "NotNull",
     "OneOf",
     "PersonalData",
+    "Place",
     "Refers",
     "RetentionClass",
     "Rule",

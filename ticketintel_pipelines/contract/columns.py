@@ -8,12 +8,16 @@ class ColumnType(Enum):
     """Logical types, each with its DuckDB type (also that of the lake's Parquet) and its Postgres type.
 
     Addresses and hashes are lower-case hexadecimal text with `0x`. `UINT256` is decimal text in the lake, since neither
-    Parquet nor DuckDB has an exact 256-bit type, and `numeric(78,0)` in Postgres.
+    Parquet nor DuckDB has an exact 256-bit type, and `numeric(78,0)` in Postgres. `IP_HASH` and `IP_BLOCK_HASH` arrive as the
+    address of a client and are kept as a keyed hash of it and of its network block, 32 hexadecimal digits each: two types,
+    because what may come in, what is stored and which form a cell must have then follow from the one declaration.
     """
 
     ADDRESS = ("address", "VARCHAR", "text")
     HASH = ("hash", "VARCHAR", "text")
     HEX = ("hex bytes", "VARCHAR", "text")
+    IP_HASH = ("IP address, kept as a keyed hash", "VARCHAR", "text")
+    IP_BLOCK_HASH = ("IP address, its network kept as a keyed hash", "VARCHAR", "text")
     TEXT = ("text", "VARCHAR", "text")
     INTEGER = ("integer", "BIGINT", "bigint")
     UINT256 = ("unsigned 256-bit integer", "VARCHAR", "numeric(78,0)")
@@ -31,14 +35,31 @@ class ColumnType(Enum):
     def is_hexadecimal(self) -> bool:
         return self in (ColumnType.ADDRESS, ColumnType.HASH, ColumnType.HEX)
 
+    @property
+    def is_keyed_hash(self) -> bool:
+        return self in (ColumnType.IP_HASH, ColumnType.IP_BLOCK_HASH)
+
 
 class PersonalData(Enum):
     """What a column says about a person: who may read it, and what an erasure must rewrite."""
 
     DIRECT = "direct"
-    """Names the person or a device of theirs by itself (an e-mail address, an IP address)."""
+    """Names the person or a device of theirs by itself (an e-mail address, a device's fingerprint)."""
     LINK = "link"
     """Joins a public or pseudonymous record to a person (the wallet of a user)."""
+
+
+class Place(Enum):
+    """What a column says of the place of the row's client address: where the source leaves it out, it is looked up."""
+
+    COUNTRY = "country"
+    LATITUDE = "latitude"
+    """Coordinates are rounded to `PLACE_DECIMALS`, whoever supplied them."""
+    LONGITUDE = "longitude"
+
+
+PLACE_DECIMALS = 1
+"""Of a degree, some 11 km: a finer place would be personal data."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +67,8 @@ class Column:
     """One column of a table.
 
     `aliases` are the names under which other tools export the same column, tried in order when reading raw files.
-    `nulls` are texts that stand for "no value" in raw files, besides the empty one.
+    `nulls` are texts that stand for "no value" in raw files, besides the empty one. `place` marks a column that is filled
+    from the place of the row's client address.
     """
 
     name: str
@@ -57,3 +79,4 @@ class Column:
     personal: PersonalData | None = None
     aliases: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
+    place: Place | None = None

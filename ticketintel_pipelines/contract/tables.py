@@ -10,6 +10,7 @@ from ticketintel_pipelines.contract.rules import Check, Matches, NotNull, Refers
 
 ADDRESS_PATTERN = "0x[0-9a-f]{40}"
 HASH_PATTERN = "0x[0-9a-f]{64}"
+KEYED_HASH_PATTERN = "[0-9a-f]{32}"
 
 
 class RetentionClass(Enum):
@@ -78,6 +79,9 @@ class Table:
             raise ValueError(f"table {self.name} has no column {sorted(missing)} for its key or time")
         if self.version is not None and self.column(self.version).type is not ColumnType.TIMESTAMP:
             raise ValueError(f"table {self.name} has no timestamp {self.version} to tell its versions apart")
+        addresses = [column.name for column in self.columns if column.type is ColumnType.IP_HASH]
+        if len(addresses) > 1 or (not addresses and any(column.place for column in self.columns)):
+            raise ValueError(f"table {self.name} must have one client address for the places of its rows, not {addresses}")
         rule_names = [rule.name for rule in self.rules]
         if len(set(rule_names)) != len(rule_names):
             raise ValueError(f"table {self.name} declares a rule name twice: {sorted(rule_names)}")
@@ -91,6 +95,14 @@ class Table:
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def compared_columns(self) -> tuple[str, ...]:
+        """The columns by which two rows are the same or not.
+
+        Places are left out: looked up, they change with the file they are looked up in, and the row does not.
+        """
+        return tuple(column.name for column in self.columns if column.place is None)
 
     @property
     def duckdb_types(self) -> dict[str, str]:
@@ -123,6 +135,9 @@ class Table:
             if column.type is ColumnType.HASH:
                 form = Matches(column.name, HASH_PATTERN)
                 rules.append(Rule(f"{column.name}_form", form, f"{column.name} is not 0x and 64 hexadecimal digits"))
+            if column.type.is_keyed_hash:
+                form = Matches(column.name, KEYED_HASH_PATTERN)
+                rules.append(Rule(f"{column.name}_form", form, "the address is neither IPv4 nor IPv6"))
         return rules
 
     def _key_rule(self) -> Rule:

@@ -159,16 +159,16 @@ def test_a_node_that_lost_its_way_does_not_take_rows_back(workspace: Workspace, 
 
 
 class StaleOnce(Faults):
-    """A second node behind the address, on another branch, answers for the blocks until the head is asked for anew."""
+    """A second node behind the address, on another branch, answers for the blocks until it is asked anew what is final."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heads_asked = 0
+        self.times_asked_what_is_final = 0
 
     def draw(self, method: str, question: str, is_batch: bool) -> Fault | None:
-        self.heads_asked += '"latest"' in question
-        by_tag = '"latest"' in question or '"finalized"' in question
-        return Fault.STALE_BRANCH if self.heads_asked == 1 and not by_tag else None
+        asks_what_is_final = '"finalized"' in question
+        self.times_asked_what_is_final += asks_what_is_final
+        return Fault.STALE_BRANCH if self.times_asked_what_is_final == 1 and not asks_what_is_final else None
 
 
 def test_a_final_block_of_one_branch_is_not_landed_with_the_blocks_of_another(
