@@ -29,8 +29,7 @@ def composed_transactions(step: Step, table: Table, days: DayRange) -> Candidate
     _relation(step, "sales", MARKET_SALES, sales)
     # Only movements that held up are gifts: a sender who did not own the token gave nothing.
     sound = lake.parts(VALIDATE_STAGE, TRANSFERS.name, days.days)
-    _relation(step, "moves", TRANSFERS, moves)
-    _keep_sound_moves(step, sound)
+    _relation(step, "moves", TRANSFERS, moves, among=sound)
     _find_tickets(step)
     _find_orders(step, days)
     _find_next_sales(step, days)
@@ -42,10 +41,14 @@ def composed_transactions(step: Step, table: Table, days: DayRange) -> Candidate
     return Candidates("composed", dict(counts))
 
 
-def _relation(step: Step, name: str, table: Table, parts: list[Path]) -> None:
+def _relation(step: Step, name: str, table: Table, parts: list[Path], among: list[Path] | None = None) -> None:
+    """Make a table of decoded rows with where they came from; only those whose key is in the files `among`, if given."""
     columns = ", ".join(identifier(column) for column in table.column_names)
-    if parts:
+    if parts and among != []:
         rows = f"SELECT {columns}, source_file, source_row, file_index AS landing_order FROM {parquet(parts)}"
+        if among is not None:
+            key = ", ".join(identifier(column) for column in table.key)
+            rows += f" SEMI JOIN (SELECT {key} FROM {parquet(among)}) USING ({key})"
     else:
         nulls = ", ".join(f"CAST(NULL AS {column.type.duckdb}) AS {identifier(column.name)}" for column in table.columns)
         rows = (
@@ -53,16 +56,6 @@ def _relation(step: Step, name: str, table: Table, parts: list[Path]) -> None:
             "CAST(NULL AS BIGINT) AS landing_order LIMIT 0"
         )
     step.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rows}")
-
-
-def _keep_sound_moves(step: Step, sound: list[Path]) -> None:
-    condition = (
-        f"(transaction_hash, log_index, batch_index) NOT IN "
-        f"(SELECT (transaction_hash, log_index, batch_index) FROM {parquet(sound)})"
-        if sound
-        else "true"
-    )
-    step.engine.execute(f"DELETE FROM moves WHERE {condition}")
 
 
 def _find_tickets(step: Step) -> None:
@@ -73,15 +66,15 @@ def _find_tickets(step: Step) -> None:
         "event_id VARCHAR)"
     )
     token = ", ".join(TOKEN)
-    traded = f"(SELECT {token} FROM sales UNION SELECT {token} FROM moves)"
-    wanted = f"(SELECT DISTINCT {token} FROM {traded} WHERE contract_address IS NOT NULL)"
+    traded = f"(SELECT {token} FROM sales UNION ALL SELECT {token} FROM moves)"
     if parts := lake.parts(VALIDATE_STAGE, TICKETS.name, step.run_days.days):
         engine.execute(
             f"INSERT INTO ticket_of_token SELECT {token}, ticket_id, event_id FROM {parquet(parts)} "
-            f"SEMI JOIN {wanted} USING ({token})"
+            f"SEMI JOIN {traded} USING ({token})"
         )
     if step.catalog.has_rows(step.domain.name, TICKETS.name, outside=step.run_days):
-        missing = fetch_table(engine, f"SELECT * FROM {wanted} ANTI JOIN ticket_of_token USING ({token})")
+        wanted = f"SELECT DISTINCT {token} FROM {traded} WHERE contract_address IS NOT NULL"
+        missing = fetch_table(engine, f"SELECT * FROM ({wanted}) ANTI JOIN ticket_of_token USING ({token})")
         found = look_up(
             step.catalog.connection, step.domain, TICKETS.name, TOKEN, missing, ("ticket_id", "event_id"), step.run_days
         )

@@ -1,9 +1,12 @@
 """Talking to nodes that answer as scripted: what is asked again, how long is waited, what is told to a person."""
 
+import gzip
 import json
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from ticketintel_pipelines.chain.rpc.errors import (
     RateLimitedError,
     TooManyResultsError,
 )
-from ticketintel_pipelines.chain.rpc.session import Backoff, Session
+from ticketintel_pipelines.chain.rpc.session import Session
 from ticketintel_pipelines.errors import UnavailableError
 from ticketintel_pipelines_tests.chain_double import DoubleChain, NodeDouble
 
@@ -103,7 +106,6 @@ def echo(question: Question) -> Any:
         failed(-32603, "internal error"),
         failed(-32005, "rate limit exceeded"),
         failed(-32000, "try again later", status=429),
-        http(504),
     ],
 )
 def test_passing_trouble_is_asked_again_after_growing_waits(script: Script, trouble: Answer) -> None:
@@ -242,10 +244,18 @@ def test_questions_of_a_batch_that_are_turned_away_are_asked_again(script: Scrip
     assert len(script.waits) == 1
 
 
-def test_a_time_out_of_logs_is_not_asked_again_for_as_much(script: Script) -> None:
+def test_a_time_out_is_borne_only_where_nothing_else_can_be_done(script: Script) -> None:
+    script.answer = lambda name, asked: http(504) if "one" in name else said(asked)
+    assert script.client("http://one.example", "http://two.example").chain_id() == 1
+    assert [name for name, _ in script.exchanges].count("http://one.example") == 1
+    assert script.waits == []
+    script.answer = in_turn(http(504), failed(-32000, "query timeout exceeded"))
+    assert script.client().chain_id() == 1
+    assert len(script.waits) == 2
     script.answer = lambda name, asked: failed(-32000, "query timeout exceeded")
+    script.exchanges.clear()
     with pytest.raises(UnavailableError):
-        script.client(backoff=Backoff(attempts=5)).run(lambda session: session.ask_once("eth_getLogs", ({},)))
+        script.client().run(lambda session: session.ask_unless_slow("eth_getLogs", ({},)))
     assert len(script.exchanges) == 3
 
 
@@ -268,3 +278,44 @@ def test_an_answer_that_would_take_all_memory_is_not_read(monkeypatch: pytest.Mo
         monkeypatch.setattr(endpoints, "LARGEST_ANSWER_BYTES", 2000)
         with pytest.raises(TooManyResultsError):
             client.run(lambda session: session.ask("eth_getLogs", question))
+
+
+class _Compressing(BaseHTTPRequestHandler):
+    """Answers gzipped and in chunks."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = gzip.compress(bytes(said(asked).body))
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in (body[:20], body[20:], b""):
+            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: tests read what they print."""
+
+
+def test_compressed_answers_are_read() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Compressing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with ChainClient([f"http://127.0.0.1:{server.server_port}"]) as client:
+                assert client.chain_id() == 1
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_nobody_waits_for_work_that_is_not_wanted_any_more(script: Script) -> None:
+    stopped = threading.Event()
+    stopped.set()
+    script.answer = lambda name, asked: http(429, wait_seconds=60.0)
+    with pytest.raises(UnavailableError):
+        script.client().run(lambda session: session.ask("eth_chainId", ()), stopped)
+    assert script.waits == []
+    assert len(script.exchanges) == 1

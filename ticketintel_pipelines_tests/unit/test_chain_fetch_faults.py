@@ -141,6 +141,14 @@ def test_permanent_errors_are_told_at_once(
     assert waits == []
 
 
+def test_a_node_that_refuses_is_passed_over_where_another_one_answers(
+    chain: DoubleChain, connect: Callable[..., ChainClient]
+) -> None:
+    """A key that has expired is one endpoint's own."""
+    refusing = NodeDouble(chain, Faults({Fault.NOT_FOUND_PAGE: 1.0}))
+    assert_true(fetched(connect(refusing, NodeDouble(chain)), chain), chain)
+
+
 def test_a_node_without_logs_is_a_permanent_error(chain: DoubleChain, connect: Callable[..., ChainClient]) -> None:
     with pytest.raises(PermanentRpcError, match="does not offer the method eth_getLogs"):
         fetched(connect(NodeDouble(chain, limits=Limits(lacks=frozenset({"eth_getLogs"})))), chain)

@@ -15,7 +15,7 @@ from ticketintel_pipelines.chain.extraction.filter import LogFilter
 from ticketintel_pipelines.chain.extraction.header_chain import BrokenChainError, Header, check_links
 from ticketintel_pipelines.chain.extraction.parse import PARSED_SCHEMA, parse_logs
 from ticketintel_pipelines.chain.extraction.ranges import LARGEST_LOGS, RangeSizer
-from ticketintel_pipelines.chain.extraction.verify import Sampling, Verified, in_order, of_receipts, verified
+from ticketintel_pipelines.chain.extraction.verify import Sampling, Verified, of_receipts, verified
 from ticketintel_pipelines.chain.rpc.client import ChainClient
 from ticketintel_pipelines.chain.rpc.dialects import GET_LOGS
 from ticketintel_pipelines.chain.rpc.errors import AnswerTimeoutError, TooManyResultsError, WrongAnswerError
@@ -121,8 +121,7 @@ class _Fetcher:
         logs = self._ask(session, first, last)
         seconds = time.monotonic() - started
         if logs is None:
-            complete = in_order(of_receipts(session, self.wanted, headers), self.wanted, headers)
-            result = Verified(complete, 0, 1)
+            result = Verified(of_receipts(session, self.wanted, headers), 0, 1)
         else:
             result = verified(session, self.wanted, headers, logs, self.sampling)
         timed = result.logs.add_column(2, "block_timestamp", _timestamps(result.logs, headers))
@@ -135,14 +134,16 @@ class _Fetcher:
             TooManyResultsError: those of several blocks are.
         """
         question = {**self.wanted.members, "fromBlock": hex(first), "toBlock": hex(last)}
-        if first == last:
-            try:
-                return parse_logs(session.ask(GET_LOGS, (question,)))
-            except TooManyResultsError:
-                return None
+        ask = session.ask_unless_slow if last > first else session.ask
         try:
-            return parse_logs(session.ask_once(GET_LOGS, (question,)))
+            return parse_logs(ask(GET_LOGS, (question,)))
+        except TooManyResultsError:
+            if last > first:
+                raise
+            return None
         except AnswerTimeoutError as error:
+            if last == first:
+                raise
             raise TooManyResultsError(str(error)) from error
 
 

@@ -32,6 +32,8 @@ from ticketintel_pipelines.chain.rpc.session import Session
 
 _BLOCK_RECEIPTS = "eth_getBlockReceipts"
 _RECEIPT = "eth_getTransactionReceipt"
+_BLOCKS_AT_ONCE = 8
+"""Blocks whose receipts are held at once; one can have megabytes of them."""
 
 
 @dataclass(frozen=True)
@@ -112,21 +114,27 @@ def in_order(logs: pa.Table, wanted: LogFilter, headers: Sequence[Header]) -> pa
 
 
 def of_receipts(session: Session, wanted: LogFilter, headers: Iterable[Header]) -> pa.Table:
-    """The wanted logs of some blocks out of their receipts, whose root is that of the header; a block at a time."""
+    """The wanted logs of some blocks out of their receipts, whose root is that of the header; a few blocks at a time."""
     tables = [PARSED_SCHEMA.empty_table()]
-    for header in sorted(headers, key=lambda header: header.number):
-        receipts = _receipts(session, header)
-        try:
-            root = receipts_root(receipts)
-        except ValueError as error:
-            raise WrongAnswerError(f"{session.endpoint.name} gave receipts that cannot be read ({error})") from error
-        if root != header.receipts_root:
-            raise WrongAnswerError(
-                f"{session.endpoint.name} gave receipts of block {header.number} that are not those of its root"
-            )
-        # The root knows nothing of the block: one of another branch with the same transactions has the same.
-        tables.append(in_order(_wanted(logs_table(logs_of(receipts)), wanted), wanted, [header]))
+    ordered = sorted(headers, key=lambda header: header.number)
+    for first in range(0, len(ordered), _BLOCKS_AT_ONCE):
+        blocks = ordered[first : first + _BLOCKS_AT_ONCE]
+        for header, receipts in zip(blocks, _receipts(session, blocks), strict=True):
+            _check_root(session, header, receipts)
+            # The root knows nothing of the block: one of another branch with the same transactions has the same.
+            tables.append(in_order(_wanted(logs_table(logs_of(receipts)), wanted), wanted, [header]))
     return pa.concat_tables(tables).combine_chunks()
+
+
+def _check_root(session: Session, header: Header, receipts: Any) -> None:
+    if receipts is None:
+        raise LaggingEndpointError(f"{session.endpoint.name} does not have the receipts of block {header.number}")
+    try:
+        root = receipts_root(receipts)
+    except ValueError as error:
+        raise WrongAnswerError(f"{session.endpoint.name} gave receipts that cannot be read ({error})") from error
+    if root != header.receipts_root:
+        raise WrongAnswerError(f"{session.endpoint.name} gave receipts of block {header.number} that are not those of its root")
 
 
 def _again_by_hash(session: Session, wanted: LogFilter, silent: Sequence[Header]) -> pa.Table | None:
@@ -140,23 +148,24 @@ def _again_by_hash(session: Session, wanted: LogFilter, silent: Sequence[Header]
     return pa.concat_tables(tables) if any(table.num_rows for table in tables) else None
 
 
-def _receipts(session: Session, header: Header) -> list[dict[str, Any]]:
-    """All receipts of a block, in its order."""
-    receipts: Any = None
+def _receipts(session: Session, blocks: Sequence[Header]) -> list[Any]:
+    """All receipts of each block, in its order; None for a block whose receipts the endpoint does not have."""
     if _BLOCK_RECEIPTS not in session.endpoint.lacks:
         try:
-            receipts = msgspec.json.decode(session.ask(_BLOCK_RECEIPTS, (hex(header.number),)))
+            answers = session.ask_many(_BLOCK_RECEIPTS, [(hex(header.number),) for header in blocks])
+            return [msgspec.json.decode(text) for text in answers]
         except MissingMethodError:
-            receipts = None
-    if receipts is None:
-        block = msgspec.json.decode(session.ask("eth_getBlockByHash", (header.hash, False)))
-        if block is None:
-            raise LaggingEndpointError(f"{session.endpoint.name} no longer has block {header.number}")
-        answers = session.ask_many(_RECEIPT, [(transaction,) for transaction in block["transactions"]])
-        receipts = [msgspec.json.decode(text) for text in answers]
-    if not isinstance(receipts, list) or not all(isinstance(receipt, dict) for receipt in receipts):
-        raise LaggingEndpointError(f"{session.endpoint.name} does not have the receipts of block {header.number}")
-    return receipts
+            session.endpoint.lacks.add(_BLOCK_RECEIPTS)
+    return [_receipts_one_by_one(session, header) for header in blocks]
+
+
+def _receipts_one_by_one(session: Session, header: Header) -> list[Any] | None:
+    block = msgspec.json.decode(session.ask("eth_getBlockByHash", (header.hash, False)))
+    if block is None:
+        return None
+    answers = session.ask_many(_RECEIPT, [(transaction,) for transaction in block["transactions"]])
+    receipts = [msgspec.json.decode(text) for text in answers]
+    return None if None in receipts else receipts
 
 
 def _ascends(numbers: np.ndarray, indexes: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ from ticketintel_pipelines.chain.rpc.errors import (
     SETTING,
     EndpointTroubleError,
     LaggingEndpointError,
+    MixedChainsError,
     PermanentRpcError,
     RefusedQuestionError,
     WrongAnswerError,
@@ -51,7 +52,7 @@ class ChainClient:
         batch_size: int = BATCH_SIZE,
         in_flight: int = IN_FLIGHT,
         backoff: Backoff = BACKOFF,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: random.Random | None = None,
     ) -> None:
@@ -84,12 +85,13 @@ class ChainClient:
         `work` is begun anew on each, so that all it sees comes from one node. `stopped` gives up between attempts.
 
         Raises:
-            PermanentRpcError: asking again cannot help.
+            PermanentRpcError: asking again cannot help, whichever endpoint is asked.
             UnavailableError: every endpoint was tried several times, or the patience is used up.
         """
         stopped = stopped or threading.Event()
         deadline = self._clock() + self._patience_seconds
         troubles: dict[str, str] = {}
+        refusals: set[str] = set()
         for turn in range(_TURNS * len(self._endpoints)):
             endpoint = self._next_endpoint()
             session = self._session(endpoint, deadline, stopped)
@@ -103,7 +105,15 @@ class ChainClient:
                 if stopped.is_set() or self._clock() + wait > deadline:
                     break
                 if wait:
-                    self._sleep(wait)
+                    session.pause(wait)
+            except MixedChainsError:
+                raise
+            except PermanentRpcError:
+                # An expired key or a missing method is one endpoint's own; a question that all refuse is wrong.
+                refusals.add(endpoint.name)
+                if len(refusals) == len(self._endpoints):
+                    raise
+                endpoint.set_aside(self._clock(), _ASIDE_SECONDS)
             else:
                 endpoint.worked()
                 return result
@@ -149,7 +159,15 @@ class ChainClient:
         return header
 
     def _session(self, endpoint: Endpoint, deadline: float, stopped: threading.Event) -> Session:
-        return Session(endpoint, self._backoff, self._sleep, self._draw, left=lambda: deadline - self._clock(), stopped=stopped)
+        return Session(
+            endpoint,
+            self._backoff,
+            self._sleep,
+            self._draw,
+            left=lambda: deadline - self._clock(),
+            stopped=stopped,
+            is_only=len(self._endpoints) == 1,
+        )
 
     def _next_endpoint(self) -> Endpoint:
         now = self._clock()
@@ -172,7 +190,7 @@ class ChainClient:
         if self._chain_id is None:
             self._chain_id = chain_id
         if chain_id != self._chain_id:
-            raise PermanentRpcError(
+            raise MixedChainsError(
                 f"{session.endpoint.name} serves chain {chain_id} and another endpoint serves chain {self._chain_id}; "
                 f"leave the endpoints of one chain in {SETTING}"
             )
@@ -196,8 +214,13 @@ def _existing(session: Session, tag: str) -> Header:
 
 def _finalized(session: Session) -> Header:
     try:
-        return _existing(session, "finalized")
+        header = session.header("finalized")
     except RefusedQuestionError as error:
         raise PermanentRpcError(
             f"{session.endpoint.name} does not know which block is final; set a number of confirmations for this chain"
         ) from error
+    if header is None:
+        raise LaggingEndpointError(
+            f"{session.endpoint.name} has no final block yet (set a number of confirmations if this chain never has)"
+        )
+    return header

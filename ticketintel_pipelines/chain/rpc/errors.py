@@ -18,6 +18,10 @@ class RefusedQuestionError(PermanentRpcError):
     """The endpoint calls the question wrong."""
 
 
+class MixedChainsError(PermanentRpcError):
+    """The endpoints serve different chains."""
+
+
 class EndpointTroubleError(Exception):
     """Asking again, or asking another endpoint, may help.
 

@@ -56,23 +56,26 @@ class Backoff:
 class Session:
     """One endpoint for one piece of work, so that what belongs together comes from one node.
 
-    `left` tells the seconds left of the patience for the whole piece; `stopped` is set when nobody waits for it any more.
+    `left` tells the seconds left of the patience for the whole piece; `stopped` is set when nobody waits for it any more,
+    which ends a wait too unless a test handed in a `sleep` of its own.
     """
 
     endpoint: Endpoint
     backoff: Backoff
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], None] | None
     draw: random.Random
     left: Callable[[], float]
     stopped: threading.Event
+    is_only: bool
+    """There is no other endpoint to go to."""
 
     def ask(self, method: str, params: Sequence[Any]) -> memoryview:
         """The result of one question, as JSON text."""
         return self._retried(lambda: self._ask_once(method, params))
 
-    def ask_once(self, method: str, params: Sequence[Any]) -> memoryview:
+    def ask_unless_slow(self, method: str, params: Sequence[Any]) -> memoryview:
         """The same, but a time-out is raised at once: asking for less helps more than asking again."""
-        return self._retried(lambda: self._ask_once(method, params), but_not=AnswerTimeoutError)
+        return self._retried(lambda: self._ask_once(method, params), bears_time_outs=False)
 
     def ask_many(self, method: str, several: Sequence[Sequence[Any]]) -> list[memoryview]:
         """The results of several questions to one method, in their order; in batches as large as the endpoint takes."""
@@ -115,7 +118,16 @@ class Session:
         """The header at a height in hexadecimal or at a tag; None where the endpoint has none."""
         return decode_header(self.ask("eth_getBlockByNumber", (block, False)), self.endpoint.name)
 
-    def _retried(self, attempt_once: Callable[[], T], but_not: type[Exception] | tuple[()] = ()) -> T:
+    def pause(self, seconds: float) -> None:
+        """Wait, unless nobody waits for the work any more."""
+        if self.sleep is None:
+            self.stopped.wait(seconds)
+        else:
+            self.sleep(seconds)
+
+    def _retried(self, attempt_once: Callable[[], T], *, bears_time_outs: bool = True) -> T:
+        # Each time-out is a long wait in itself, that another endpoint may spare.
+        bears_time_outs = bears_time_outs and self.is_only
         attempt = 0
         while True:
             try:
@@ -127,9 +139,9 @@ class Session:
                 wait = max(self.backoff.seconds(attempt, self.draw), trouble.wait_seconds or 0.0)
                 attempt += 1
                 is_last = attempt >= self.backoff.attempts or wait > min(self.backoff.longest_seconds, self.left())
-                if is_last or self.stopped.is_set() or (but_not and isinstance(trouble, but_not)):
+                if is_last or self.stopped.is_set() or (isinstance(trouble, AnswerTimeoutError) and not bears_time_outs):
                     raise
-                self.sleep(wait)
+                self.pause(wait)
 
     def _ask_once(self, method: str, params: Sequence[Any]) -> memoryview:
         answer = self._exchange(method, msgspec.json.encode(question(1, method, params)))
@@ -139,11 +151,7 @@ class Session:
         envelope = self._opened(answer, method)
         if isinstance(envelope, list):
             raise WrongAnswerError(f"{self.endpoint.name} answered one question with a list")
-        try:
-            return self._result(envelope, method)
-        except MissingMethodError:
-            self.endpoint.lacks.add(method)
-            raise
+        return self._result(envelope, method)
 
     def _ask_batch(self, method: str, several: Sequence[Sequence[Any]], asked: Sequence[int]) -> dict[int, memoryview]:
         """What a batch gave, by number; empty when the endpoint does not take such a batch."""
