@@ -22,6 +22,7 @@ from ticketintel_pipelines.settings import DATABASE_URL, Settings
 WAREHOUSE_DATABASE = "ticketintel"
 MAINTENANCE_DATABASE = "postgres"
 MINIMUM_VERSION = 15
+BUILTIN_LOCALE_VERSION = 17
 EMBEDDED_TUNING = """\
 # Written by TicketIntel at each start; settings of your own belong into postgresql.conf, after the line that includes this.
 # A night's bulk load should not be cut up by checkpoints.
@@ -158,10 +159,17 @@ def _prepare(server: Server, settings: Settings) -> None:
         for database in {server.warehouse.database, settings.dagster_database} - existing:
             assert database is not None
             try:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+                connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(database), sql.SQL(_locale(version))))
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 # Another process of the same start made it first.
                 continue
+
+
+def _locale(version: int) -> str:
+    """Texts are keys and addresses: compared by their bytes, they sort and index in half the time."""
+    if version < BUILTIN_LOCALE_VERSION:
+        return "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+    return "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
 
 
 def _entrance(server: Server) -> psycopg.Connection:

@@ -146,8 +146,17 @@ def test_text_survives_as_it_is(deployment: Deployment, suffix: str, name: str) 
 
 
 def test_hexadecimal_becomes_lower_case(deployment: Deployment) -> None:
-    write_rows(deployment.raw / "users.csv", [user(wallet_address="0x" + "Ab" * 20)])
+    write_rows(deployment.raw / "users.csv", [user(wallet_address="0x" + "AB" * 20)])
     assert only(deployment, "users", "wallet_address") == "0x" + "ab" * 20
+
+
+def test_an_address_with_a_wrong_checksum_stays_as_it_is_for_validation_to_refuse(deployment: Deployment) -> None:
+    """EIP-55: the letters' case is the checksum of an address in mixed case."""
+    right = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    wrong = right.replace("a", "A", 1)
+    write_rows(deployment.raw / "users.csv", [user(1, wallet_address=right), user(2, wallet_address=wrong)])
+    deployment.take_in()
+    assert [row["wallet_address"] for row in deployment.rows("users")] == [right.lower(), wrong]
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_no_part_of_the_cells(deployment: Deployment) -> None:
