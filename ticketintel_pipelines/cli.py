@@ -394,8 +394,14 @@ def _workspace(console: Console) -> "tuple[Workspace, Domain]":
 def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Console) -> None:
     from ticketintel_pipelines.intake.importer import import_folder
 
-    with console.step(f"import {folder}"), workspace.engine() as engine, workspace.catalog() as catalog:
-        report = import_folder(engine, domain, folder, workspace.lake(domain), catalog, workspace.settings.first_day)
+    with (
+        console.step(f"import {folder}"),
+        workspace.engine() as engine,
+        workspace.catalog() as catalog,
+        workspace.clients() as clients,
+    ):
+        lake, first_day = workspace.lake(domain), workspace.settings.first_day
+        report = import_folder(engine, domain, folder, lake, catalog, first_day, clients)
     known = f"; {len(report.known):,} files had been taken in before" if report.known else ""
     repeated = f"; {len(report.repeated):,} files repeat another of the folder byte for byte" if report.repeated else ""
     console.say(f"imported {report.rows:,} rows of {len(report.landed):,} files{known}{repeated}")
@@ -403,6 +409,8 @@ def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Co
     for table in sorted({table for table, _ in ignored}):
         names = ", ".join(sorted(name for owner, name in ignored if owner == table))
         console.say(f"  not part of the contract of {table} and left out: {names}")
+    for warning in report.warnings:
+        console.say(f"  warning: {warning}")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ def take_increments(workspace: Workspace, domain: Domain, progress: Console) -> 
             for result in check_results(source, facts):
                 instance.report_runless_asset_event(check_evaluation(key, result))
         progress.say(f"{source.name}: {facts.summary}")
+        for warning in facts.warnings:
+            progress.say(f"  warning: {warning}")
         for name, objections in facts.objections.items():
             if objections:
                 raise PublishRefusedError(f"what was taken from the {source.name} fails the check {name}: {objections[0]}")

@@ -11,6 +11,7 @@ from ticketintel_pipelines.errors import BadInputError
 
 FIRST_DAY = date(2017, 1, 1)
 CHAIN_FILE = "chain.toml"
+SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,20 @@ PLATFORM_OVERLAP_MINUTES = Variable(
     "15",
     "Rows changed so many minutes before the newest one taken are asked for again, for transactions that commit late.",
 )
+ADDRESS_KEY = Variable(
+    "TICKETINTEL_ADDRESS_KEY",
+    "",
+    "Secret that clients' IP addresses are hashed with, a long random text. Unset, one is made and kept in address.key in the "
+    "home; homes that share a warehouse have to share the key. Keep it: under another one the same address has another hash.",
+)
+GEOIP_DATABASE = Variable(
+    "TICKETINTEL_GEOIP_DATABASE",
+    "",
+    "MaxMind file (.mmdb) of cities or countries that addresses without a place are looked up in. Unset, none is looked up.",
+)
+GEOIP_MAX_AGE_DAYS = Variable(
+    "TICKETINTEL_GEOIP_MAX_AGE_DAYS", "90", "An older file of places is not used, and a warning says so."
+)
 
 VARIABLES = (
     HOME,
@@ -72,6 +87,9 @@ VARIABLES = (
     PLATFORM_DATABASE_URL,
     PLATFORM_SCHEMA,
     PLATFORM_OVERLAP_MINUTES,
+    ADDRESS_KEY,
+    GEOIP_DATABASE,
+    GEOIP_MAX_AGE_DAYS,
 )
 
 
@@ -90,10 +108,18 @@ class Settings:
     platform_database_url: str | None = field(default=None, repr=False)
     platform_schema: str = "public"
     platform_overlap_minutes: int = 15
+    address_key: str | None = field(default=None, repr=False)
+    geoip_database: Path | None = None
+    geoip_max_age_days: int = 90
 
     @property
     def lake_root(self) -> Path:
         return self.home / "lake"
+
+    @property
+    def address_key_file(self) -> Path:
+        """Where the key lies that is used while none is set."""
+        return self.home / "address.key"
 
     @property
     def postgres_data(self) -> Path:
@@ -133,6 +159,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadInputError(
             f"{PLATFORM_OVERLAP_MINUTES.name}={value(PLATFORM_OVERLAP_MINUTES)!r} is not a number of whole minutes"
         )
+    if value(ADDRESS_KEY) and len(value(ADDRESS_KEY)) < SHORTEST_KEY:
+        # Not repeated: it is a secret.
+        raise BadInputError(
+            f"{ADDRESS_KEY.name} is shorter than {SHORTEST_KEY} characters; set a long random text, "
+            "such as 'openssl rand -hex 32' prints"
+        )
+    if not value(GEOIP_MAX_AGE_DAYS).isdecimal():
+        raise BadInputError(f"{GEOIP_MAX_AGE_DAYS.name}={value(GEOIP_MAX_AGE_DAYS)!r} is not a number of whole days")
     home = Path(value(HOME)).expanduser().absolute()
     return Settings(
         home=home,
@@ -147,4 +181,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         platform_database_url=value(PLATFORM_DATABASE_URL) or None,
         platform_schema=value(PLATFORM_SCHEMA),
         platform_overlap_minutes=int(value(PLATFORM_OVERLAP_MINUTES)),
+        address_key=value(ADDRESS_KEY) or None,
+        geoip_database=Path(value(GEOIP_DATABASE)).expanduser().absolute() if value(GEOIP_DATABASE) else None,
+        geoip_max_age_days=int(value(GEOIP_MAX_AGE_DAYS)),
     )

@@ -24,6 +24,7 @@ from ticketintel_pipelines.warehouse.server import start_server
 WORLD_DAYS = 4
 WORLD_DAILY_EVENTS = 3_000
 WORLD_START = date(2026, 1, 1)
+ADDRESS_KEY = "the same key in every deployment, so that their rows can be compared"
 
 _numbers = itertools.count(1)
 
@@ -85,6 +86,7 @@ def make_settings(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             "TICKETINTEL_HOME": str(tmp_path_factory.mktemp("home")),
             "TICKETINTEL_DATABASE_URL": url.replace("/ticketintel?", f"/{name}?").replace("/postgres?", f"/{name}?"),
             "TICKETINTEL_DAGSTER_DATABASE": f"{name}_dagster",
+            "TICKETINTEL_ADDRESS_KEY": ADDRESS_KEY,
             **overrides,
         }
         return read_settings(environment)
@@ -101,8 +103,9 @@ def workspace(make_settings: Callable[..., Settings]) -> Workspace:
 
 def take_in(workspace: Workspace, folder: Path) -> ImportReport:
     """Import a folder of raw files."""
-    with workspace.engine() as engine, workspace.catalog() as catalog:
-        return import_folder(engine, TICKETING, folder, workspace.lake(TICKETING), catalog, workspace.settings.first_day)
+    with workspace.engine() as engine, workspace.catalog() as catalog, workspace.clients() as clients:
+        lake, first_day = workspace.lake(TICKETING), workspace.settings.first_day
+        return import_folder(engine, TICKETING, folder, lake, catalog, first_day, clients)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -112,4 +115,5 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "TICKETINTEL_HOME": str(settings.home),
         "TICKETINTEL_DATABASE_URL": settings.database_url or "",
         "TICKETINTEL_DAGSTER_DATABASE": settings.dagster_database,
+        "TICKETINTEL_ADDRESS_KEY": settings.address_key or "",
     }

@@ -2,8 +2,8 @@
 
     python -m ticketintel_pipelines_tests.platform_double FOLDER postgresql://user@host:port/database
 
-Its tables are the declared ones with `updated_at` (which begins as the row's own time), and wallets are written as wallets do
-it: with an EIP-55 checksum. Nothing is constrained, so that the defects of the files arrive as well.
+Its tables are the declared ones with `updated_at` (which begins as the row's own time) and plain client addresses, and wallets
+are written as wallets do it: with an EIP-55 checksum. Nothing is constrained, so that the defects of the files arrive as well.
 """
 
 import sys
@@ -31,7 +31,7 @@ def make_platform(connection: psycopg.Connection, tables: Sequence[Table] = PLAT
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
     for table in tables:
         columns = [
-            sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type.postgres))
+            sql.SQL("{} {}").format(sql.Identifier(own_name(column)), sql.SQL(column.type.postgres))
             for column in _own_columns(table)
         ]
         columns.append(sql.SQL("updated_at timestamptz NOT NULL"))
@@ -73,29 +73,35 @@ def change(connection: psycopg.Connection, table: str, key: str, at: datetime, *
 
 
 def _own_columns(table: Table) -> list[Column]:
-    """All declared columns but the version, which is read from `updated_at`."""
-    return [column for column in table.columns if column.name != table.version]
+    """The declared columns, but for the version, which is read from `updated_at`, and those read from another one's column."""
+    return [c for c in table.columns if c.name != table.version and c.type is not ColumnType.IP_BLOCK_HASH]
+
+
+def own_name(column: Column) -> str:
+    """What the platform itself calls a column."""
+    return column.aliases[0] if column.type is ColumnType.IP_HASH else column.name
 
 
 def _write_rows(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], target: Path) -> list[str]:
     """Write the rows of raw files as CSV, and return the names of its columns."""
     source = parquet(files)
     present = {row[0] for row in fetch_rows(engine, f"DESCRIBE SELECT * FROM {source}")}
-    columns = [column for column in _own_columns(table) if column.name in present]
+    columns = [column for column in _own_columns(table) if own_name(column) in present]
     addresses = [column.name for column in columns if column.type is ColumnType.ADDRESS]
     _make_checksums(engine, source, addresses)
     joins = "".join(
         f" LEFT JOIN checksums AS {identifier(f'of {n}')} ON {identifier(f'of {n}')}.plain = r.{n}" for n in addresses
     )
     values = [
-        f"coalesce({identifier(f'of {c.name}')}.address, r.{c.name})" if c.name in addresses else f"r.{c.name}" for c in columns
+        f"coalesce({identifier(f'of {c.name}')}.address, r.{c.name})" if c.name in addresses else f"r.{own_name(c)}"
+        for c in columns
     ]
     moment = f"coalesce(r.{table.time}, TIMESTAMPTZ {text(datetime.now(UTC).isoformat())})"
     engine.execute(
         f"COPY (SELECT {', '.join(values)}, {moment} FROM {source} AS r{joins}) TO {text(str(target))} "
         f"(FORMAT csv, HEADER false, NULLSTR {text(ABSENT)})"
     )
-    return [*(column.name for column in columns), "updated_at"]
+    return [*(own_name(column) for column in columns), "updated_at"]
 
 
 def _make_checksums(engine: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ def raw_contract(domain: Domain) -> str:
         "- Times: ISO 8601 (`2026-01-31T12:00:00Z`; without an offset: UTC), Parquet timestamps, or whole seconds since 1970.",
         "- Token ids and wei: decimal text of up to 78 digits, or integers; never floats.",
         "- Addresses, hashes, data: `0x` and hexadecimal digits, or Parquet binary.",
+        *_address_words(domain),
         "- Logs and blocks come as ethereum-etl or cryo export them: topics in one column or four, and where logs carry no "
         "time, it is taken from the blocks of the same folder or of an earlier import.",
         "",
@@ -103,6 +104,17 @@ def raw_contract(domain: Domain) -> str:
         ]
         lines += [_raw_row(table, column) for column in table.columns]
     return "\n".join(lines) + "\n"
+
+
+def _address_words(domain: Domain) -> list[str]:
+    hashed = [column for table in domain.raw_tables for column in table.columns if column.type.is_keyed_hash]
+    if not hashed:
+        return []
+    names = " or ".join(f"`{name}`" for name in dict.fromkeys(name for column in hashed for name in column.aliases))
+    return [
+        f"- IP addresses of clients: IPv4 or IPv6 as text, under {names}. A keyed hash of the address and one of its network "
+        "are kept; the address is stored nowhere. Under the column's own name, 32 hexadecimal digits are a hash made before.",
+    ]
 
 
 def _raw_row(table: Table, column: Column) -> str:

@@ -137,7 +137,7 @@ class Table:
                 rules.append(Rule(f"{column.name}_form", form, f"{column.name} is not 0x and 64 hexadecimal digits"))
             if column.type.is_keyed_hash:
                 form = Matches(column.name, KEYED_HASH_PATTERN)
-                rules.append(Rule(f"{column.name}_form", form, "the address is neither IPv4 nor IPv6"))
+                rules.append(Rule(f"{column.name}_form", form, "the address is neither IPv4 nor IPv6, nor hashed already"))
         return rules
 
     def _key_rule(self) -> Rule:

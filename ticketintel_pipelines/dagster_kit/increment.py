@@ -22,11 +22,15 @@ NO_GAP = "no_gap"
 
 @dataclass(frozen=True)
 class Facts:
-    """What an increment came to: in a sentence, as metadata, and by check what speaks against it (nothing: it holds)."""
+    """What an increment came to: in a sentence, as metadata, and by check what speaks against it (nothing: it holds).
+
+    `warnings` are sentences for whoever waits for it.
+    """
 
     summary: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     objections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -150,4 +154,5 @@ def platform_facts(increment: Increment | None) -> Facts:
             "absent_tables": dg.MetadataValue.json(list(increment.absent)),
             "read_at": increment.taken_at.isoformat(),
         },
+        warnings=increment.warnings,
     )

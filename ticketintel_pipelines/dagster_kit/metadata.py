@@ -46,12 +46,15 @@ def table_preview(connection: psycopg.Connection, domain: Domain, table: Table, 
 
 
 def part_preview(table: Table, part: Path | None) -> str:
-    """The first rows of a Parquet file of the lake as Markdown, without the columns that hold personal data."""
+    """The first rows of a Parquet file of the lake as Markdown, without the columns that hold personal data.
+
+    A column that the file is older than is empty.
+    """
     if part is None:
         return "no rows"
     shown = [column.name for column in table.columns if column.personal is None]
     batch = next(pq.ParquetFile(part).iter_batches(batch_size=PREVIEW_ROWS, columns=shown), None)
-    return markdown_table(shown, [tuple(row[name] for name in shown) for row in batch.to_pylist()] if batch else [])
+    return markdown_table(shown, [tuple(map(row.get, shown)) for row in batch.to_pylist()] if batch else [])
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

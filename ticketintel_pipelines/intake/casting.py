@@ -1,8 +1,9 @@
 """From a raw file's cells to the declared types: one SQL expression per column, and one that finds cells that do not fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ticketintel_pipelines.contract import Column, ColumnType, Table
+from ticketintel_pipelines.contract import Column, ColumnType, Place, Table
+from ticketintel_pipelines.contract.columns import PLACE_DECIMALS
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.sentences import listed, shortened
 from ticketintel_pipelines.lake.engine import identifier, text
@@ -20,6 +21,9 @@ FINITE_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 TWO_DECIMALS = r"[+-]?\d+(\.\d{0,2}0*)?"
 EPOCH_SECONDS = r"\d{9,10}"
 LARGEST_EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
+KEYED_HASH = "[0-9a-fA-F]{32}"
+NO_ADDRESS = "no address"
+"""Stands for a cell that should hold a client's address and does not: it breaks the form of a hash and repeats nothing."""
 YEARS = "TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 """Beyond, a wrong unit was written as a time; no calendar day has a name there."""
 
@@ -27,6 +31,8 @@ EXPECTED = {
     ColumnType.ADDRESS: "an address (0x and 40 hexadecimal digits)",
     ColumnType.HASH: "a hash (0x and 64 hexadecimal digits)",
     ColumnType.HEX: "hexadecimal bytes (0x and digits)",
+    ColumnType.IP_HASH: "the text of an IP address",
+    ColumnType.IP_BLOCK_HASH: "the text of an IP address",
     ColumnType.TEXT: "text without NUL characters",
     ColumnType.INTEGER: "a whole number of at most 64 bits",
     ColumnType.UINT256: "a whole number from 0 to 78 digits",
@@ -39,12 +45,17 @@ EXPECTED = {
 
 @dataclass(frozen=True)
 class Cast:
-    """How one declared column is read: `sql` is the value or NULL, `misfit` is true for a cell that is not of the type."""
+    """How one declared column is read: `sql` is the value or NULL, `misfit` is true for a cell that is not of the type.
+
+    `plain` marks a column whose raw cells are addresses of clients. `sql` repeats nothing of them; their hashes are put in its
+    place by `hiding.py`.
+    """
 
     column: Column
     raw: str
     sql: str
     misfit: str | None
+    plain: bool = False
 
     @property
     def rule(self) -> str:
@@ -103,9 +114,16 @@ def _locate(column: Column, by_name: dict[str, str], types: dict[str, str]) -> t
 
 
 def _cast(column: Column, raw: str, physical: str, file_name: str) -> Cast:
+    cast = _cast_value(column, raw, physical, file_name)
+    if column.place in (Place.LATITUDE, Place.LONGITUDE):
+        return replace(cast, sql=f"round({cast.sql}, {PLACE_DECIMALS})")
+    return cast
+
+
+def _cast_value(column: Column, raw: str, physical: str, file_name: str) -> Cast:
     kind = column.type
     if physical == "VARCHAR":
-        return _cast_text(column, raw)
+        return _cast_address(column, raw) if kind.is_keyed_hash else _cast_text(column, raw)
     sql: str | None = None
     misfit: str | None = None
     if kind.is_hexadecimal and physical == "BLOB":
@@ -161,6 +179,15 @@ def _cast(column: Column, raw: str, physical: str, file_name: str) -> Cast:
             f"(rule {column.name}_type); export it as text or in that type"
         )
     return Cast(column, raw, sql, misfit)
+
+
+def _cast_address(column: Column, raw: str) -> Cast:
+    """A column under its own name holds hashes made before; under another, addresses, whatever they look like."""
+    if raw.lower() != identifier(column.name):
+        other = text(NO_ADDRESS) if column.type is ColumnType.IP_HASH else "CAST(NULL AS VARCHAR)"
+        return Cast(column, raw, f"CASE WHEN {raw} <> '' THEN {other} END", None, plain=True)
+    is_hash = f"regexp_full_match({raw}, {text(KEYED_HASH)})"
+    return Cast(column, raw, f"CASE WHEN {is_hash} THEN lower({raw}) WHEN {raw} <> '' THEN {text(NO_ADDRESS)} END", None)
 
 
 def _cast_text(column: Column, raw: str) -> Cast:

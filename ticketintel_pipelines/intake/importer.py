@@ -14,6 +14,7 @@ from typing import Protocol
 import duckdb
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.files import RawFile, find_files
 from ticketintel_pipelines.intake.landing import LandedFile, land, staged_part
 from ticketintel_pipelines.lake.layout import Lake
@@ -43,6 +44,8 @@ class ImportReport:
     """Names of files that were taken in before."""
     repeated: list[str] = field(default_factory=list)
     """Names of files whose bytes another file of the folder has too."""
+    warnings: list[str] = field(default_factory=list)
+    """What people should know, in sentences."""
 
     @property
     def rows(self) -> int:
@@ -65,9 +68,10 @@ def import_folder(
     lake: Lake,
     catalog: ImportCatalog,
     first_day: date,
+    clients: Clients,
     progress: Callable[[str], None] = lambda message: None,
 ) -> ImportReport:
-    """Land every file of a folder that was not landed before.
+    """Land every file of a folder that was not landed before; of addresses of clients, what `clients` keeps of them.
 
     Raises:
         BadInputError: a file breaks the raw contract; the sentence names file, row, column and rule. Nothing was landed.
@@ -80,7 +84,7 @@ def import_folder(
         moves: list[tuple[Path, Path]] = []
         for items in (timed, timeless):
             clock = _clock(domain, catalog, report, new) if items is timeless else {}
-            for item, landed in _land_all(connection, items, lake, first_day, clock):
+            for item, landed in _land_all(connection, items, lake, first_day, clock, clients):
                 report.landed.append(landed)
                 moves += [(staged_part(item.staged, fragment.day), fragment.path) for fragment in landed.fragments]
                 progress(f"read {len(report.landed):,} of {len(new):,} files: {item.file.name}")
@@ -88,6 +92,7 @@ def import_folder(
             move_into_place(source, target)
         if report.landed:
             catalog.record_import(domain.name, report.landed)
+    report.warnings += clients.warnings
     return report
 
 
@@ -108,6 +113,7 @@ def _land_all(
     lake: Lake,
     first_day: date,
     clock: dict[str, list[Path]],
+    clients: Clients,
 ) -> Iterator[tuple[NewFile, LandedFile]]:
     """Land files side by side; results, and the first failure, come in the order of the files."""
 
@@ -115,7 +121,7 @@ def _land_all(
         origin = item.file.table.time_from
         fragments = clock.get(origin.table, []) if origin else []
         with connection.cursor() as cursor:
-            return land(cursor, item.file, item.content_hash, item.staged, lake, first_day, fragments)
+            return land(cursor, item.file, item.content_hash, item.staged, lake, first_day, fragments, clients)
 
     with ThreadPoolExecutor(max_workers=FILES_AT_ONCE) as pool:
         try:

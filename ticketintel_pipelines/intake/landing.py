@@ -10,7 +10,9 @@ import duckdb
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.addresses import keep_wrong_checksums
 from ticketintel_pipelines.intake.casting import EXPECTED, Cast, has_column, plan_casts
+from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.files import RawFile
+from ticketintel_pipelines.intake.hiding import hide_addresses
 from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation
 from ticketintel_pipelines.intake.sentences import is_about_the_file, shortened, unreadable
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, identifier, parquet, text
@@ -51,6 +53,7 @@ def land(
     lake: Lake,
     first_day: date,
     time_fragments: Sequence[Path],
+    clients: Clients,
 ) -> LandedFile:
     """Check a file and write its rows to `staged`, a part per day; `time_fragments` hold the clock of files without times.
 
@@ -66,7 +69,8 @@ def land(
     try:
         casts = keep_wrong_checksums(connection, relation.sql, casts)
         days = _check_cells(connection, file, relation, casts, first_day)
-        fragments = _write_fragments(connection, file, relation, casts, days, content_hash, staged, lake)
+        hidden, kept = hide_addresses(connection, relation, casts, clients)
+        fragments = _write_fragments(connection, file, hidden, kept, days, content_hash, staged, lake)
     except duckdb.Error as error:
         if not is_about_the_file(error):
             raise

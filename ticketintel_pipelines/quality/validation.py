@@ -145,11 +145,11 @@ class Judgement:
         return f"CAST({' + '.join(terms)} AS BIGINT)" if terms else "CAST(0 AS BIGINT)"
 
     def _drop_copies(self) -> dict[date, int]:
-        """Leave one of the rows that are the same in every column; returns how many others there were by day.
+        """Leave the first of the rows that are the same in all compared columns; returns how many others there were by day.
 
         Makes `contested`, the keys that several rows have even so.
         """
-        columns = ", ".join(identifier(name) for name in self.table.column_names)
+        compared = ", ".join(identifier(name) for name in self.table.compared_columns)
         key = ", ".join(identifier(name) for name in self.table.key)
         # Grouping by the key is cheap; only rows whose key repeats are compared in full.
         self.connection.execute(
@@ -158,7 +158,7 @@ class Judgement:
         same_key = " AND ".join(f"j.{identifier(name)} IS NOT DISTINCT FROM r.{identifier(name)}" for name in self.table.key)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE repeated_rows AS SELECT j.rowid AS row, day, {key}, "
-            f"row_number() OVER (PARTITION BY {columns} ORDER BY {LANDING}) AS copy "
+            f"row_number() OVER (PARTITION BY {compared} ORDER BY {LANDING}) AS copy "
             f"FROM judged j SEMI JOIN repeated r ON {same_key}"
         )
         self.connection.execute(

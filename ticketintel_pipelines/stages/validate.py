@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import Domain, Table
 from ticketintel_pipelines.errors import PublishRefusedError
+from ticketintel_pipelines.intake.clients import Clients
+from ticketintel_pipelines.intake.hiding import hide_old_addresses, with_addresses
+from ticketintel_pipelines.intake.keys import address_key
 from ticketintel_pipelines.lake.engine import identifier, parquet_as
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
@@ -205,6 +208,9 @@ def landed_rows(step: Step, table: Table, days: DayRange) -> Candidates:
     paths = [path for day in raw_days for path in day.paths]
     if not paths:
         return no_rows(table)
+    if old := with_addresses(table, paths):
+        lake, clients = step.workspace.lake(step.domain), Clients(address_key(step.workspace.settings))
+        hide_old_addresses(step.engine, table, old, lake, clients)
     origin = ", source_file, source_row, file_index AS landing_order"
     rows = parquet_as(step.engine, paths, table.duckdb_types, origin)
     return Candidates(rows, {day.day: day.rows for day in raw_days})

@@ -8,6 +8,9 @@ from functools import cached_property
 import duckdb
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.intake.clients import Clients
+from ticketintel_pipelines.intake.keys import address_key
+from ticketintel_pipelines.intake.places import open_places
 from ticketintel_pipelines.lake.engine import open_engine
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.progress import Progress, Silence
@@ -42,6 +45,12 @@ class Workspace:
     def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with open_engine(self.settings.lake_root / ".scratch", self.settings.memory_limit) as engine:
             yield engine
+
+    @contextmanager
+    def clients(self) -> Iterator[Clients]:
+        """What is kept of clients' addresses: hashed with the deployment's key, their places from the file that is set."""
+        with open_places(self.settings.geoip_database, self.settings.geoip_max_age_days) as places:
+            yield Clients(address_key(self.settings), places)
 
     @contextmanager
     def catalog(self) -> Iterator[Catalog]:

@@ -70,7 +70,7 @@ def take_from_platform(workspace: Workspace, progress: Callable[[str], None] = l
         schema=settings.platform_schema,
         overlap=timedelta(minutes=settings.platform_overlap_minutes),
     )
-    with workspace.engine() as engine, workspace.catalog() as catalog:
+    with workspace.engine() as engine, workspace.catalog() as catalog, workspace.clients() as clients:
         return take_increment(
             engine,
             TICKETING,
@@ -79,5 +79,6 @@ def take_from_platform(workspace: Workspace, progress: Callable[[str], None] = l
             catalog,
             settings.first_day,
             datetime.now(UTC),
+            clients,
             progress,
         )

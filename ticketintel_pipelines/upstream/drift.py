@@ -16,6 +16,8 @@ ACCEPTED = {
     ColumnType.ADDRESS: ("text", "bytea"),
     ColumnType.HASH: ("text", "bytea"),
     ColumnType.HEX: ("text", "bytea"),
+    ColumnType.IP_HASH: ("text", "inet"),
+    ColumnType.IP_BLOCK_HASH: ("text", "inet"),
     ColumnType.TEXT: ("text", "uuid", "inet", *INTEGERS),
     ColumnType.INTEGER: (*INTEGERS, "numeric"),
     ColumnType.UINT256: ("numeric", "text", *INTEGERS),
@@ -66,8 +68,8 @@ class SourceColumn:
 class SourceTable:
     """A table of the source that can be read as the declared one.
 
-    `columns` are what is read, by declared name; the declared version column is read from `updated_at`. `types` are all
-    columns as found, by their own name.
+    `columns` are what is read, by declared name; the declared version column is read from `updated_at`, any other from the
+    first of its names that the source has. `types` are all columns as found, by their own name.
     """
 
     table: Table
@@ -82,6 +84,13 @@ class SourceTable:
         return tuple(name for name in self.types if name not in used)
 
     @property
+    def plain(self) -> tuple[str, ...]:
+        """Declared columns of keyed hashes that are read from the addresses of clients."""
+        return tuple(
+            name for name, found in self.columns.items() if self.table.column(name).type.is_keyed_hash and found.name != name
+        )
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know about the table's form, in sentences."""
         return tuple(self._notes())
@@ -89,8 +98,11 @@ class SourceTable:
     def _notes(self) -> Iterator[str]:
         if self.left_out:
             yield f"left out, since they are not declared: {', '.join(self.left_out)}"
-        if absent := [name for name in self.table.column_names if name not in self.columns]:
-            yield f"null, since the source does not have or show them: {', '.join(absent)}"
+        absent = [column for column in self.table.columns if column.name not in self.columns]
+        if never := [column.name for column in absent if column.place is None]:
+            yield f"null, since the source does not have or show them: {', '.join(never)}"
+        if places := [column.name for column in absent if column.place is not None]:
+            yield f"looked up by address alone, since the source does not have or show them: {', '.join(places)}"
         if zoneless := [column.name for column in self.columns.values() if column.kind == "timestamp without time zone"]:
             yield f"read as UTC, since the source does not say their time zone: {', '.join(zoneless)}"
         if self.columns[self.version].nullable:
@@ -158,20 +170,21 @@ def _version(table: Table) -> str:
     return table.version
 
 
-def _read_from(table: Table) -> Iterator[tuple[Column, str, bool]]:
+def _read_from(table: Table, columns: Mapping[str, SourceColumn]) -> Iterator[tuple[Column, str, bool]]:
     """Each declared column, the source's column that it is read from, and whether that has to be there."""
     for column in table.columns:
         if column.name == _version(table):
             yield column, UPDATED_AT.name, True
         else:
-            yield column, column.name, column.required
+            names = (column.name, *column.aliases)
+            yield column, next((name for name in names if name in columns), names[-1]), column.required
 
 
 def _problems(table: Table, columns: Mapping[str, SourceColumn]) -> Iterator[str]:
     if not any(column.readable for column in columns.values()):
         yield f"{table.name} may not be read by this role (GRANT SELECT on it)"
         return
-    for column, name, required in _read_from(table):
+    for column, name, required in _read_from(table, columns):
         found = columns.get(name)
         expected = " or ".join(ACCEPTED[column.type])
         if found is None:
@@ -184,7 +197,11 @@ def _problems(table: Table, columns: Mapping[str, SourceColumn]) -> Iterator[str
 
 
 def _source_table(table: Table, columns: Mapping[str, SourceColumn]) -> SourceTable:
-    read = {column.name: columns[name] for column, name, _ in _read_from(table) if name in columns and columns[name].readable}
+    read = {
+        column.name: columns[name]
+        for column, name, _ in _read_from(table, columns)
+        if name in columns and columns[name].readable
+    }
     return SourceTable(table, _version(table), read, {name: column.type for name, column in columns.items()})
 
 

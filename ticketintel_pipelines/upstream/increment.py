@@ -13,12 +13,15 @@ from typing import Protocol
 
 import duckdb
 import psycopg
+import pyarrow as pa
 
 from ticketintel_pipelines.contract import Domain, Source, Table
+from ticketintel_pipelines.intake.clients import Clients
+from ticketintel_pipelines.intake.hiding import hide_in_batch
 from ticketintel_pipelines.intake.landing import LandedFile, staged_part
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
-from ticketintel_pipelines.upstream.drift import find_tables
+from ticketintel_pipelines.upstream.drift import SourceTable, find_tables
 from ticketintel_pipelines.upstream.landing import Arrival, Counts, Landing
 from ticketintel_pipelines.upstream.reading import question, save_rows
 from ticketintel_pipelines.upstream.source import PlatformSource, Snapshot, explained, open_snapshot
@@ -70,13 +73,14 @@ class Increment:
     """One increment. `absent` are declared tables that the source does not have.
 
     `open_since` is when the oldest transaction began that was still open and is older than the overlap, so that the next
-    increment reaches back to it.
+    increment reaches back to it. `warnings` are sentences for people about what could not be looked up.
     """
 
     taken_at: datetime
     tables: tuple[TableIncrement, ...]
     absent: tuple[str, ...]
     open_since: datetime | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -101,9 +105,10 @@ def take_increment(
     catalog: UpstreamCatalog,
     first_day: date,
     now: datetime,
+    clients: Clients,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Increment:
-    """Land what the platform's tables have that was not landed yet.
+    """Land what the platform's tables have that was not landed yet; of addresses of clients, what `clients` keeps of them.
 
     The catalogue's session keeps other increments of the domain waiting until it ends. `now` is this side's clock.
 
@@ -116,7 +121,7 @@ def take_increment(
         lock(catalog.connection, domain.name)
         before = read_watermarks(catalog.connection, domain.name)
         with open_snapshot(source) as snapshot:
-            arrivals = list(_read(snapshot, source, tables, before, scratch, progress))
+            arrivals = list(_read(snapshot, source, tables, before, scratch, clients, progress))
         taken: list[_Taken] = []
         for arrival in arrivals:
             name = arrival.found.table.name
@@ -124,7 +129,8 @@ def take_increment(
             save_digests(catalog.connection, domain.name, name, known)
             landing = Landing(engine, arrival, known, snapshot.taken_at, first_day, now)
             mended = landing.keys_among(left_out_keys(catalog.connection, domain.name, name))
-            taken.append(_take(landing, before.get(name), snapshot, source, scratch, lake, now, mended))
+            unplaced = clients.warnings if any(column.place for column in arrival.found.table.columns) else []
+            taken.append(_take(landing, before.get(name), snapshot, source, scratch, lake, now, mended, unplaced))
             arrival.path.unlink()
             progress(f"landed {taken[-1].file.rows:,} rows of {name}")
         for item in taken:
@@ -145,6 +151,7 @@ def take_increment(
         tables=tuple(item.report for item in taken),
         absent=tuple(table.name for table in tables if table not in {arrival.found.table for arrival in arrivals}),
         open_since=snapshot.oldest_open if overdue else None,
+        warnings=tuple(clients.warnings),
     )
 
 
@@ -154,6 +161,7 @@ def _read(
     tables: Sequence[Table],
     before: Mapping[str, Watermark],
     scratch: Path,
+    clients: Clients,
     progress: Callable[[str], None],
 ) -> Iterator[Arrival]:
     """Save what each table has to be asked for, once the form of all of them is found to serve."""
@@ -163,9 +171,17 @@ def _read(
         path = scratch / f"{name}.parquet"
         query = question(found, source.schema, before.get(name, NOTHING_TAKEN).ask_from)
         with explained(source, f"{source.schema}.{name}"):
-            rows = save_rows(snapshot.connection, query, list(found.columns), path, source.chunk_rows)
+            written_as = _hiding(found, clients)
+            rows = save_rows(snapshot.connection, query, list(found.columns), path, source.chunk_rows, written_as)
         progress(f"read {rows:,} rows of {name}")
         yield Arrival(found, path)
+
+
+def _hiding(found: SourceTable, clients: Clients) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """What is written of a chunk: addresses of clients are hidden before they reach a disk."""
+    if not found.plain:
+        return lambda batch: batch
+    return lambda batch: hide_in_batch(batch, found.table, found.plain, clients)
 
 
 def _take(
@@ -177,6 +193,7 @@ def _take(
     lake: Lake,
     now: datetime,
     mended: Sequence[str],
+    warnings: Sequence[str],
 ) -> _Taken:
     """Stage one table's new rows, and work out where it stands afterwards."""
     found = landing.arrival.found
@@ -201,7 +218,7 @@ def _take(
         newest=newest,
         lag_minutes=None if newest is None else max(0.0, (now - newest).total_seconds() / 60),
         drift=found.changes(before.columns) if before is not None else (),
-        notes=(*found.notes, *landing.notes),
+        notes=(*found.notes, *landing.notes, *warnings),
     )
     step = Advance(name, watermark, file.rows, taken_at, digests, landing.left_out(), mended)
     return _Taken(report, file, staged, step)

@@ -36,7 +36,7 @@ FUTURE_RULE = "not_in_the_future"
 
 @dataclass(frozen=True)
 class Arrival:
-    """The rows of one table as they were read: texts under the declared names."""
+    """The rows of one table as they were read: texts under the declared names, addresses of clients already hidden."""
 
     found: SourceTable
     path: Path
@@ -89,7 +89,8 @@ class Landing:
         self.table = arrival.found.table
         self.version = identifier(arrival.found.version)
         self.read_at = _literal(read_at)
-        casts = plan_casts(self.table, dict.fromkeys(arrival.found.columns, "VARCHAR"), self.table.name)
+        names = pq.read_schema(arrival.path).names
+        casts = plan_casts(self.table, dict.fromkeys(names, "VARCHAR"), self.table.name)
         self.casts = keep_wrong_checksums(connection, parquet([arrival.path]), casts)
         self.is_known = "false"
         if pq.read_metadata(taken_before).num_rows:
@@ -118,8 +119,8 @@ class Landing:
         return [cast for cast in self.casts if cast.misfit and cast.column.type not in JUDGED_BY_FORM]
 
     def _digest(self) -> str:
-        """SQL of a digest of all declared columns of a row; each value behind its length, so that none runs into the next."""
-        values = (f"CAST({identifier(name)} AS VARCHAR)" for name in self.table.column_names)
+        """SQL of a digest of a row's compared columns; each value behind its length, so that none runs into the next."""
+        values = (f"CAST({identifier(name)} AS VARCHAR)" for name in self.table.compared_columns)
         pieces = ", ".join(f"coalesce(length({value}) || ':' || {value}, '-')" for value in values)
         return f"unhex(md5(concat({pieces})))"
 

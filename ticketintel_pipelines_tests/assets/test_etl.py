@@ -1,5 +1,6 @@
 """The ETL job over a simulated world: what was planted is found, nothing is lost, a second run changes nothing."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ticketintel_pipelines.nights import Night, run_etl, stale_ranges
 from ticketintel_pipelines.progress import Silence
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.warehouse.server import connect
 from ticketintel_pipelines_tests.conftest import take_in
+from ticketintel_pipelines_tests.searching import found_in_database, found_in_files
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,23 @@ def test_every_planted_defect_is_in_quarantine_under_its_rule_and_nothing_else_i
         {(t, r): n for t, r, n in rows(workspace, "SELECT table_name, rule, count(*) FROM ops.quarantine GROUP BY 1, 2")}
     )
     assert found == planted
+
+
+def test_no_address_of_a_client_is_stored_anywhere(night, world: Path) -> None:
+    workspace, _ = night
+    tables = [pq.read_table(path, columns=["ip_address"]) for path in world.glob("*/*.parquet") if has_addresses(path)]
+    addresses = {cell for table in tables for cell in table["ip_address"].to_pylist() if re.search(r"(\.\d+){3}|:", cell)}
+    assert len(addresses) > 500
+    for url in (workspace.server.warehouse, workspace.server.dagster):
+        with connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+            assert found_in_database(connection, addresses) == {}
+    assert found_in_files(workspace.settings.lake_root, addresses) == {}
+    # The search finds what it looks for where it is.
+    assert found_in_files(world / "sessions", addresses)
+
+
+def has_addresses(path: Path) -> bool:
+    return "ip_address" in pq.read_schema(path).names
 
 
 def test_rows_in_are_published_quarantined_or_duplicates(night) -> None:

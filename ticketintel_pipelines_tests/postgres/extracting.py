@@ -70,7 +70,7 @@ class Pipeline:
         return psycopg.connect(self.source.url, options=f"-c TimeZone=UTC -c search_path={self.source.schema}")
 
     def increment(self, progress: Callable[[str], None] = lambda message: None, now: datetime | None = None) -> Increment:
-        with self.workspace.engine() as engine, self.workspace.catalog() as catalog:
+        with self.workspace.engine() as engine, self.workspace.catalog() as catalog, self.workspace.clients() as clients:
             return take_increment(
                 engine,
                 self.domain,
@@ -79,6 +79,7 @@ class Pipeline:
                 catalog,
                 FIRST_DAY,
                 now or datetime.now(UTC),
+                clients,
                 progress,
             )
 

@@ -171,9 +171,7 @@ class StaleOnce(Faults):
         return Fault.STALE_BRANCH if self.times_asked_what_is_final == 1 and not asks_what_is_final else None
 
 
-def test_a_final_block_of_one_branch_is_not_landed_with_the_blocks_of_another(
-    workspace: Workspace, chain: DoubleChain
-) -> None:
+def test_a_final_block_of_one_branch_is_not_landed_with_the_blocks_of_another(workspace: Workspace, chain: DoubleChain) -> None:
     other = chain.copy(9)
     other.reorganise(20, 20)
     messages: list[str] = []

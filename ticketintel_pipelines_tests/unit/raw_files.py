@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ticketintel_pipelines.errors import BadInputError
+from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.importer import ImportReport, LandedFile, import_folder
 from ticketintel_pipelines.lake.engine import open_engine
 from ticketintel_pipelines.lake.layout import Lake
@@ -22,6 +23,7 @@ from ticketintel_pipelines.ticketing.tables import TICKETING
 FIRST_DAY = date(2017, 1, 1)
 HASH = "0x" + "ab" * 32
 ADDRESS = "0x" + "c0" * 20
+KEY = b"key for tests"
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Deployment:
 
     root: Path
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
+    clients: Clients = field(default_factory=lambda: Clients(KEY))
 
     @property
     def raw(self) -> Path:
@@ -59,7 +62,7 @@ class Deployment:
 
     def take_in(self, folder: Path | None = None) -> ImportReport:
         with open_engine(self.lake.scratch) as engine:
-            return import_folder(engine, TICKETING, folder or self.raw, self.lake, self.catalog, FIRST_DAY)
+            return import_folder(engine, TICKETING, folder or self.raw, self.lake, self.catalog, FIRST_DAY, self.clients)
 
     def files(self) -> list[Path]:
         return sorted(path for path in self.lake.root.rglob("*") if path.is_file())

@@ -186,7 +186,7 @@ def _bad_addresses(
         session_id=_fresh(ids, "s", day, planted, "sessions", rows.num_rows),
         ip_address=choose(BAD_ADDRESSES, rng.integers(0, len(BAD_ADDRESSES), rows.num_rows)),
     )
-    planted.add("sessions", extra, "no_address", "ip_form")
+    planted.add("sessions", extra, "no_address", "ip_hash_form")
 
 
 def _broken_logs(rng: np.random.Generator, clean: dict[str, pa.Table], planted: Planted, chain: ChainDay, count: int) -> None:
