@@ -12,12 +12,17 @@ STAGES = ("extract", "validate", "feature", "model", "report", "score", "view", 
 OWNERS = {
     "extract": ["team:data-engineering"],
     "validate": ["team:data-engineering"],
+    "feature": ["team:machine-learning"],
     "view": ["team:analytics"],
 }
 
 
 LIVE_TAGS = {"source": "live"}
 """Of the assets that take rows from where they arise, beside the tag of their stage."""
+
+
+RHYTHM_TAG = "rhythm"
+"""How often a feature family is brought up to date: hourly or daily."""
 
 
 def asset_key(domain: Domain, stage: str, name: str) -> AssetKey:

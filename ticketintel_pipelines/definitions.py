@@ -7,8 +7,8 @@ import dagster as dg
 
 from ticketintel_pipelines.catalog import DOMAINS
 from ticketintel_pipelines.dagster_kit.partitions import daily_partitions
-from ticketintel_pipelines.jobs import etl_job, increment_job, refresh_job
-from ticketintel_pipelines.schedules import daily_etl, view_refresh
+from ticketintel_pipelines.jobs import etl_job, hourly_features_job, increment_job, refresh_job
+from ticketintel_pipelines.schedules import daily_etl, hourly_features, view_refresh
 from ticketintel_pipelines.sensors import hourly_increment, late_days
 from ticketintel_pipelines.settings import Settings, read_settings
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -23,11 +23,13 @@ def build_defs(overrides: Mapping[str, Any] | None = None, settings: Settings | 
     settings = settings or read_settings()
     partitions = daily_partitions(settings.first_day)
     etl, increment, refresh = etl_job(TICKETING, partitions), increment_job(TICKETING), refresh_job(TICKETING)
+    hourly = hourly_features_job(TICKETING, partitions)
     return dg.Definitions(
         assets=ticketing_assets(partitions),
-        jobs=[etl, increment, refresh],
+        jobs=[etl, hourly, increment, refresh],
         schedules=[
             daily_etl(TICKETING, etl, RAW_INPUTS, running=settings.schedules_on),
+            hourly_features(TICKETING, hourly, running=settings.schedules_on),
             view_refresh(TICKETING, refresh, running=settings.schedules_on),
         ],
         sensors=[

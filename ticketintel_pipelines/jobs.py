@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ticketintel_pipelines.catalog import LIVE_TAGS
+from ticketintel_pipelines.catalog import LIVE_TAGS, RHYTHM_TAG
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.features.families import Rhythm
 
 if TYPE_CHECKING:
     # Dagster exports the function that makes one, but not its type.
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-ETL_STAGES = ("extract", "validate", "view")
+ETL_STAGES = ("extract", "validate", "feature", "view")
 
 
 def stages_of(domain: Domain, *stages: str) -> dg.AssetSelection:
@@ -30,16 +31,20 @@ def refresh_job_name(domain: Domain) -> str:
     return f"{domain.name}_refresh_views"
 
 
+def hourly_features_job_name(domain: Domain) -> str:
+    return f"{domain.name}_hourly_features"
+
+
 def increment_job_name(domain: Domain) -> str:
     return f"{domain.name}_increment"
 
 
 def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
-    """Take what is new from the live sources; extract, validate and publish some days; refresh the views."""
+    """Take what is new from the live sources; extract, validate and publish some days; work out features; refresh the views."""
     return dg.define_asset_job(
         etl_job_name(domain),
         selection=stages_of(domain, *ETL_STAGES),
-        description=f"Extract, validate and publish days of {domain.name}, then refresh its views.",
+        description=f"Extract, validate and publish days of {domain.name}, work out their features, then refresh the views.",
         partitions_def=partitions,
         tags={"domain": domain.name},
     )
@@ -52,6 +57,18 @@ def increment_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
         increment_job_name(domain),
         selection=dg.AssetSelection.tag(*tag) & dg.AssetSelection.groups(domain.name),
         description=f"Land what the chain and the platform have of {domain.name} that was not landed yet.",
+        tags={"domain": domain.name},
+    )
+
+
+def hourly_features_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
+    """Bring the hourly feature families, and what they are made of, up to date with what was published."""
+    hourly = dg.AssetSelection.tag(RHYTHM_TAG, Rhythm.HOURLY.value) & dg.AssetSelection.groups(domain.name)
+    return dg.define_asset_job(
+        hourly_features_job_name(domain),
+        selection=hourly.upstream() & stages_of(domain, "feature"),
+        description=f"Work out the hourly features of the running day of {domain.name} from last night's states.",
+        partitions_def=partitions,
         tags={"domain": domain.name},
     )
 

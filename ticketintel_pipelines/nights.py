@@ -28,9 +28,12 @@ from ticketintel_pipelines.settings import FIRST_DAY
 from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import LIVE_SOURCES
+from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
+from ticketintel_pipelines.ticketing.features.observing import OBSERVING, stale_feature_days
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.ticketing.tables import TICKETING
-from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSFERS
+from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
+from ticketintel_pipelines.warehouse.feature_days import FeatureDays
 
 REPOSITORY = Path(__file__).parents[1]
 EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
@@ -53,6 +56,7 @@ def stale_ranges(workspace: Workspace, domain: Domain, *, replay: bool = False) 
     """The ranges of days that need a run; with `replay` also those with rows in quarantine."""
     with workspace.catalog() as catalog:
         days = set(catalog.stale_days(domain, RAW_INPUTS))
+        days |= stale_feature_days(FeatureDays(catalog.connection, domain.name))
         if replay:
             days |= set(catalog.quarantined_days(domain.name))
     return contiguous_ranges(days, LARGEST_GAP_DAYS)
@@ -68,6 +72,9 @@ def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]
     keys += [
         asset_key(domain, "validate", table.name) for table in domain.validated_tables if landed & set(RAW_INPUTS[table.name])
     ]
+    if landed & set(RAW_INPUTS[TRANSACTIONS.name]):
+        names = [*(observing.name for observing in OBSERVING), *(family.name for family in (*FAMILIES, FEATURES))]
+        keys += [asset_key(domain, "feature", name) for name in names]
     return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
 
 

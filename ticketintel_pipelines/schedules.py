@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DAILY_ETL_CRON = "0 2 * * *"
 REFRESH_CRON = "*/5 * * * *"
+HOURLY_CRON = "30 * * * *"
+"""After the hourly increment, which starts with the hour."""
 LARGEST_GAP_DAYS = 31
 """Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
 LONGEST_CHAIN = 5
@@ -44,6 +46,24 @@ def daily_etl(
             yield run_request(days, f"{domain.name} {days} {context.scheduled_execution_time.isoformat()}")
 
     return nightly
+
+
+def hourly_features(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running: bool) -> dg.ScheduleDefinition:
+    """Every hour: the running day, as far as it was published."""
+
+    @dg.schedule(
+        name=f"{domain.name}_hourly_features",
+        cron_schedule=HOURLY_CRON,
+        execution_timezone="UTC",
+        job=job,
+        description="The hourly features of the running day, as far as its rows were published.",
+        default_status=_status(running),
+    )
+    def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        moment = context.scheduled_execution_time
+        return dg.RunRequest(run_key=f"{domain.name} features {moment.isoformat()}", partition_key=moment.date().isoformat())
+
+    return hourly
 
 
 def run_request(days: DayRange, run_key: str | None = None) -> dg.RunRequest:

@@ -35,6 +35,8 @@ class Source(Enum):
     """Composed by the pipeline from other tables; not part of the raw contract."""
     MODEL = "model"
     """Written by a model when it scores."""
+    FEATURE = "feature"
+    """Worked out of what was seen; the checks of its asset stand in for rules on rows."""
 
 
 @dataclass(frozen=True)
@@ -183,4 +185,4 @@ class Domain:
     @property
     def validated_tables(self) -> tuple[Table, ...]:
         """Tables whose rows pass through rules on their way to Postgres."""
-        return tuple(table for table in self.published_tables if table.source is not Source.MODEL)
+        return tuple(table for table in self.published_tables if table.source not in (Source.MODEL, Source.FEATURE))

@@ -9,7 +9,7 @@ import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from ticketintel_pipelines.contract import Domain, Table
+from ticketintel_pipelines.contract import Column, Domain, Table
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.warehouse.schema_check import column_words
 
@@ -19,6 +19,11 @@ PREVIEW_WIDTH = 24
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The declared columns as Dagster shows them."""
+    return column_schema_of(table.columns)
+
+
+def column_schema_of(columns: Iterable[Column]) -> dg.TableSchema:
+    """Columns as Dagster shows them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -27,7 +32,7 @@ def column_schema(table: Table) -> dg.TableSchema:
                 description=column_words(column),
                 constraints=dg.TableColumnConstraints(nullable=not column.required),
             )
-            for column in table.columns
+            for column in columns
         ]
     )
 

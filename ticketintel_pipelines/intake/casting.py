@@ -10,6 +10,7 @@ from ticketintel_pipelines.lake.engine import identifier, text
 
 SIGNED_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 INTEGER_TYPES = (*SIGNED_TYPES, *(f"U{name}" for name in SIGNED_TYPES))
+WITHIN_64_BITS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
 NAIVE_TIMES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 ZONED_TIMES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
@@ -130,6 +131,8 @@ def _cast_value(column: Column, raw: str, physical: str, file_name: str) -> Cast
         sql = f"'0x' || lower(hex({raw}))"
     elif kind is ColumnType.TEXT and physical in (*INTEGER_TYPES, "UUID"):
         sql = f"CAST({raw} AS VARCHAR)"
+    elif kind is ColumnType.INTEGER and physical in WITHIN_64_BITS:
+        sql = f"CAST({raw} AS BIGINT)"
     elif kind is ColumnType.INTEGER and physical in INTEGER_TYPES:
         sql = f"TRY_CAST({raw} AS BIGINT)"
         misfit = f"{raw} IS NOT NULL AND {sql} IS NULL"

@@ -44,7 +44,7 @@ def hide_addresses(
     pieces = [_kept(batch.column(0), clients, placed) for batch in stream(connection, distinct, BATCH_ROWS)]
     connection.register(KEPT, pa.concat_tables(pieces or [_kept(pa.array([], pa.string()), clients, placed)]))
     joined = f"(SELECT * FROM {relation.sql} AS raw LEFT JOIN {KEPT} AS kept ON kept.{identifier(ADDRESS)} = raw.{raw})"
-    # The engine keeps the order of the joined rows in all but odd plans. Sorting them to be sure would cost as much as the join,
+    # The engine keeps the order of the joined rows in all but odd plans. Sorting them to be sure costs as much as the join,
     # and nothing depends on it: each row has its number beside it.
     return replace(relation, sql=joined), [_hiding(cast, casts) for cast in casts]
 

@@ -13,6 +13,7 @@ from ticketintel_pipelines.intake.casting import EXPECTED, Cast, has_column, pla
 from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.files import RawFile
 from ticketintel_pipelines.intake.hiding import hide_addresses
+from ticketintel_pipelines.intake.proving import prove
 from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation
 from ticketintel_pipelines.intake.sentences import is_about_the_file, shortened, unreadable
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, identifier, parquet, text
@@ -67,8 +68,11 @@ def land(
         relation = _join_time(file, relation, time_fragments)
     casts = plan_casts(file.table, relation.types, file.name, time_is_joined=joined)
     try:
-        casts = keep_wrong_checksums(connection, relation.sql, casts)
-        days = _check_cells(connection, file, relation, casts, first_day)
+        proven = prove(connection, relation, casts, _clock(file, casts), first_day)
+        days = proven.days if proven else _check_cells(connection, file, relation, casts, first_day)
+        casts = proven.casts if proven else casts
+        if proven is None or proven.has_upper_case:
+            casts = keep_wrong_checksums(connection, relation.sql, casts)
         hidden, kept = hide_addresses(connection, relation, casts, clients)
         fragments = _write_fragments(connection, file, hidden, kept, days, content_hash, staged, lake)
     except duckdb.Error as error:
@@ -98,19 +102,23 @@ def _join_time(file: RawFile, relation: RawRelation, fragments: Sequence[Path]) 
     return RawRelation(sql, relation.types, in_order=False)
 
 
+def _clock(file: RawFile, casts: Sequence[Cast]) -> Cast:
+    return next(cast for cast in casts if cast.column.name == file.table.time)
+
+
 def _check_cells(
     connection: duckdb.DuckDBPyConnection, file: RawFile, relation: RawRelation, casts: Sequence[Cast], first_day: date
 ) -> dict[date, int]:
     """Count the rows by day, and refuse the file at its first cell that breaks the contract."""
     judged = [cast for cast in casts if cast.misfit]
-    time = next(cast for cast in casts if cast.column.name == file.table.time)
+    time = _clock(file, casts)
     first_rows = [f"min({ROW}) FILTER (WHERE {cast.misfit})" for cast in judged]
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) IS NULL)")
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) < TIMESTAMPTZ '{first_day} 00:00:00+00')")
     first_rows.append(f"min({ROW}) FILTER (WHERE ({time.sql}) > now() + INTERVAL 1 DAY)")
     day = f"CAST(({time.sql}) AT TIME ZONE 'UTC' AS DATE)"
     counted = fetch_rows(
-        connection, f"SELECT {day} AS day, count(*), {', '.join(first_rows)} FROM {relation.sql} GROUP BY day ORDER BY day"
+        connection, f"SELECT {day}, count(*), {', '.join(first_rows)} FROM {relation.sql} GROUP BY 1 ORDER BY 1"
     )
     days = {row[0]: row[1] for row in counted}
     *misfits, timeless, too_early, too_late = (

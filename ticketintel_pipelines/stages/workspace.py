@@ -8,6 +8,7 @@ from functools import cached_property
 import duckdb
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.features.store import StateStore
 from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.keys import address_key
 from ticketintel_pipelines.intake.places import open_places
@@ -40,6 +41,10 @@ class Workspace:
 
     def lake(self, domain: Domain) -> Lake:
         return Lake(self.settings.lake_root, domain.name)
+
+    def states(self, domain: Domain, family: str) -> StateStore:
+        """The states of a feature family's folds."""
+        return StateStore(self.settings.home / "features" / domain.name / f"{family}.sqlite")
 
     @contextmanager
     def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -9,6 +9,7 @@ from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
 from ticketintel_pipelines.contract import Source as TableSource
 from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.dagster_kit.extract import raw_asset
+from ticketintel_pipelines.dagster_kit.feature import family_asset, observation_asset
 from ticketintel_pipelines.dagster_kit.increment import (
     NO_GAP,
     LiveSource,
@@ -25,11 +26,15 @@ from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.consequences import CONSEQUENCES
 from ticketintel_pipelines.ticketing.decoding import decode_days
+from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
+from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
+from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import BLOCKS, LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
+from ticketintel_pipelines.ticketing.tables.features import FEATURE_TABLE
 
 SOURCES = {
     TRANSFERS.name: Source(
@@ -135,6 +140,19 @@ def _taken_by(table: Table) -> list[dg.AssetKey]:
     return [PLATFORM.key(TICKETING)] if table.source is TableSource.PLATFORM else []
 
 
+def feature_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """What was seen, and the feature families that are made of it."""
+    assets = [
+        observation_asset(TICKETING, observing, observation.description, observation.columns, partitions)
+        for observation, observing in zip(OBSERVATIONS, OBSERVING, strict=True)
+    ]
+    for family in (*FAMILIES, FEATURES):
+        upstream = [asset_key(TICKETING, "feature", name) for name in family.reads]
+        published = FEATURE_TABLE if family is FEATURES else None
+        assets.append(family_asset(TICKETING, family, upstream, partitions, published))
+    return assets
+
+
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All assets of the domain."""
     assets = [increment_asset(TICKETING, source) for source in LIVE_SOURCES]
@@ -146,6 +164,7 @@ def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         parents = [asset_key(TICKETING, "validate", name) for name in {parent.table for parent in table.parents}]
         assets.append(validated_asset(TICKETING, table, source, [*own, *sorted(parents)], partitions))
     validated = {table.name for table in TICKETING.validated_tables}
+    assets += feature_assets(partitions)
     for view in views_of(TICKETING):
         upstream = [asset_key(TICKETING, "validate", name) for name in view.reads if name in validated]
         assets.append(view_asset(TICKETING, view, upstream))

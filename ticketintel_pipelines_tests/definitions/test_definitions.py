@@ -15,8 +15,11 @@ import pytest
 from ticketintel_pipelines.catalog import LIVE_TAGS, STAGES
 from ticketintel_pipelines.dagster_kit.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ticketintel_pipelines.definitions import build_defs
+from ticketintel_pipelines.features.families import Rhythm
 from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
+from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines_tests.conftest import take_in
 
@@ -56,6 +59,7 @@ def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg
     expected |= {"ticketing/extract/transfers", "ticketing/extract/market_sales"}
     expected |= {"ticketing/extract/chain", "ticketing/extract/platform"}
     expected |= {f"ticketing/validate/{table.name}" for table in TICKETING.validated_tables}
+    expected |= {f"ticketing/feature/{made.name}" for made in (*OBSERVING, *FAMILIES, FEATURES)}
     expected |= {f"ticketing/view/{path.stem}" for path in (REPOSITORY / "sql/ticketing/views").glob("*.sql")}
     assert keys == expected
 
@@ -64,7 +68,23 @@ def test_every_rule_of_a_validated_table_is_an_asset_check(definitions: dg.Defin
     graph = definitions.resolve_asset_graph()
     checks = {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
     rules = {(table.name, rule.name) for table in TICKETING.validated_tables for rule in table.rules}
-    assert checks == rules | {("chain", "no_gap")}
+    features = {
+        (family.name, check)
+        for family in (*FAMILIES, FEATURES)
+        for check in ("rows_in_are_rows_out", "values_in_range", "null_shares")
+    }
+    assert checks == rules | features | {("chain", "no_gap")}
+
+
+def test_the_hourly_job_takes_the_hourly_families_and_all_that_they_stand_on(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("ticketing_hourly_features")
+    names = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
+    hourly = {family.name for family in FAMILIES if family.rhythm is Rhythm.HOURLY}
+    assert hourly and hourly <= names
+    for family in FAMILIES:
+        if family.name in names:
+            assert set(family.reads) <= names
+    assert "centrality" not in names
 
 
 def test_raw_tables_stand_behind_the_source_that_they_are_taken_from(definitions: dg.Definitions) -> None:
@@ -87,12 +107,13 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert jobs == {"ticketing_etl", "ticketing_increment", "ticketing_refresh_views"}
+    assert jobs == {"ticketing_etl", "ticketing_hourly_features", "ticketing_increment", "ticketing_refresh_views"}
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     assert set(sensors) == {"ticketing_hourly_increment", "ticketing_late_days"}
     assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors.values())
     assert {name: schedule.cron_schedule for name, schedule in schedules.items()} == {
         "ticketing_daily_etl": "0 2 * * *",
+        "ticketing_hourly_features": "30 * * * *",
         "ticketing_view_refresh": "*/5 * * * *",
     }
     assert all(schedule.execution_timezone == "UTC" for schedule in schedules.values())
@@ -107,7 +128,7 @@ def test_schedules_are_switched_on_by_environment() -> None:
     )
     environment = {**os.environ, "TICKETINTEL_SCHEDULES": "on"}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == str(["RUNNING"] * 4)
+    assert answer.stdout.strip() == str(["RUNNING"] * 5)
 
 
 def _modules_and_seconds(statement: str) -> tuple[set[str], float]:

@@ -27,13 +27,18 @@ from ticketintel_pipelines_tests.conftest import take_in
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["great_expectations.expectations", "ticketintel_pipelines.nights"])
 
+VIEWS = ("event_analytics", "kpi_hourly", "user_features", "user_segments")
 STEPS = [
     *(f"extract {table.name}" for table in TICKETING.raw_tables if table.name != "sales"),
     "decode logs",
     *(f"validate {table.name}" for table in TICKETING.validated_tables),
-    *(f"refresh {name}" for name in ("event_analytics", "kpi_hourly", "user_segments")),
+    "observe transactions",
+    "observe labels",
+    "work out wallets",
+    "work out features",
+    *(f"refresh {name}" for name in VIEWS),
 ]
-LONGEST_DELAY_SECONDS = {"extract": 0.005, "decode": 0.2, "validate": 0.5, "refresh": 0.05}
+LONGEST_DELAY_SECONDS = {"extract": 0.005, "decode": 0.2, "validate": 0.5, "observe": 0.1, "work": 0.3, "refresh": 0.05}
 
 
 class KillInside:
@@ -85,7 +90,7 @@ def contents(workspace: Workspace) -> dict[str, str]:
         "ops.published_days": "SELECT (table_name, day, rows_in, published, quarantined, duplicates, superseded, "
         "content_hash) FROM ops.published_days",
     }
-    names = [table.name for table in TICKETING.published_tables] + ["event_analytics", "kpi_hourly", "user_segments"]
+    names = [table.name for table in TICKETING.published_tables] + list(VIEWS)
     queries |= {name: f"SELECT t FROM ticketing.{name} t" for name in names}
     digests = {}
     with workspace.catalog() as catalog:

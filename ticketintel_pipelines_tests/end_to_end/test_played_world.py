@@ -22,7 +22,7 @@ from ticketintel_pipelines_tests.node import running_node
 START = date(2026, 1, 1)
 RIGHT_BEFORE = int(datetime(START.year, START.month, START.day, tzinfo=UTC).timestamp()) - 12
 TABLES = ("blocks", "transfers", "transactions", "tickets", "orders")
-VIEWS = ("kpi_hourly", "event_analytics", "user_segments")
+VIEWS = ("kpi_hourly", "event_analytics", "user_features", "user_segments")
 CHAIN_FILES = ("blocks", "logs")
 
 

@@ -7,6 +7,7 @@ recorded. DDL check, validation, Postgres comments, grants and the data dictiona
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.ticketing.tables.activity import API_REQUESTS, SECURITY_EVENTS, SESSIONS
 from ticketintel_pipelines.ticketing.tables.chain import BLOCKS, LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
+from ticketintel_pipelines.ticketing.tables.features import FEATURE_TABLE
 from ticketintel_pipelines.ticketing.tables.platform import (
     CHARGEBACKS,
     CHECK_INS,
@@ -38,6 +39,7 @@ TICKETING = Domain(
         SECURITY_EVENTS,
         API_REQUESTS,
         TRANSACTIONS,
+        FEATURE_TABLE,
         FRAUD_PREDICTIONS,
     ),
 )

@@ -1,0 +1,266 @@
+"""Folds: what is asked of the earlier rows of a key. Declared here as data, worked out by the compiled kernels.
+
+A `Fold` lets each row of one table (it asks) learn something from the rows of a table (they are learned from) that have the
+same key and were seen strictly before it. Its answers become columns of the asking table, so that a later fold or formula can
+use them. The same kernels serve a whole history, one night on top of yesterday's states, and a single row.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ticketintel_pipelines.features.rows import MISSING, SEEN, Grouping, Integers, Rows, grouping_of
+
+MICROSECONDS = 1_000_000
+HOUR = 3600 * MICROSECONDS
+DAY = 24 * HOUR
+
+ROWS_WORTH_A_THREAD = 200_000
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of some keys: those of `keys[i]` are `words[bounds[i]:bounds[i + 1]]`, none where that is empty."""
+
+    keys: Integers
+    bounds: Integers
+    words: Integers
+
+    @classmethod
+    def empty(cls, keys: Integers) -> "States":
+        return cls(keys, np.zeros(len(keys) + 1, np.int64), np.empty(0, np.int64))
+
+
+ReadStates = Callable[[str, Integers], States]
+"""The states of a fold, named first, for these keys, in their order."""
+
+
+def no_states(fold: str, keys: Integers) -> States:
+    """Where history begins."""
+    return States.empty(keys)
+
+
+class Aggregate(ABC):
+    """What a fold keeps of a key's rows, and what it answers."""
+
+    kernel: str
+    """The function of `kernels` that does it, by name: declarations are read without compiling anything."""
+
+    @abstractmethod
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns that a fold of this name over these values answers with."""
+
+    @abstractmethod
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        """Words that the state of each key may take up, from the words it has and the entries that come."""
+
+    @property
+    def windows(self) -> Integers:
+        return np.zeros(1, np.int64)
+
+
+@dataclass(frozen=True)
+class Trailing(Aggregate):
+    """Number of entries and sums of their values in trailing windows: of a window w at time t, those with t - w < time < t.
+
+    `spans` names the windows, lengths in microseconds. Answers `<fold>_<span>` and `<fold>_<span>_<value>`.
+
+    Sums are exact, or refused with a ValueError: none leaves 63 bits unless the absolute values of a key's entries, together,
+    come to 2**63.
+    """
+
+    spans: Mapping[str, int]
+    kernel = "fold_trailing"
+
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name}_{span}{value}" for span in self.spans for value in ("", *(f"_{value}" for value in values)))
+
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        return held + new * (1 + values)
+
+    @property
+    def windows(self) -> Integers:
+        return np.array(list(self.spans.values()), np.int64)
+
+
+@dataclass(frozen=True)
+class Lifetime(Aggregate):
+    """Number of entries so far, the first and the last one's time, sums of their values.
+
+    Answers `<fold>_count`, `<fold>_first`, `<fold>_last` and `<fold>_<value>`. A sum that leaves 63 bits is refused with a
+    ValueError.
+    """
+
+    kernel = "fold_lifetime"
+
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name}_{part}" for part in ("count", "first", "last", *values))
+
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        return np.full(len(held), 3 + values, np.int64)
+
+
+@dataclass(frozen=True)
+class Latest(Aggregate):
+    """The newest entries. Answers `<fold>_<place>_seen` and `<fold>_<place>_<value>`, place 1 being the newest."""
+
+    places: int = 1
+    kernel = "fold_latest"
+
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name}_{place + 1}_{part}" for place in range(self.places) for part in (SEEN, *values))
+
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        return np.full(len(held), self.places * (1 + values), np.int64)
+
+    @property
+    def windows(self) -> Integers:
+        return np.array([self.places], np.int64)
+
+
+@dataclass(frozen=True)
+class Distinct(Aggregate):
+    """Number of different values so far, and whether the asking row's own value is new (1) or not (0).
+
+    Answers `<fold>_distinct` and `<fold>_is_new`, which is null without `asked_value`. Meant for keys with some thousand values
+    at most: a new one is put into a sorted array.
+    """
+
+    kernel = "fold_distinct"
+
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return f"{name}_distinct", f"{name}_is_new"
+
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        return held + new
+
+
+@dataclass(frozen=True)
+class Median(Aggregate):
+    """The running median, doubled so that it is a whole number. Answers `<fold>_median_doubled` and `<fold>_count`.
+
+    A value of 2**62 or more, or of -2**62 or less, is refused with a ValueError.
+    """
+
+    kernel = "fold_median"
+
+    def answers(self, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return f"{name}_median_doubled", f"{name}_count"
+
+    def room(self, held: Integers, new: Integers, values: int) -> Integers:
+        # Two heaps, each with room for half of the values and for the one that is on its way to the other heap.
+        return 2 * ((held + new + 1) // 2 + 1)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows of `asked_by` learn, by their column `asked_key`, from the rows of `of` with the same value in `by`.
+
+    `values` are the columns of `of` that are aggregated; a row that lacks one is not learned. `asked_value` is the column of
+    `asked_by` that a `Distinct` compares.
+
+    Raises:
+        ValueError: a `Distinct` or `Median` of other than one value, or a `Trailing` without windows.
+    """
+
+    name: str
+    of: str
+    by: str
+    aggregate: Aggregate
+    asked_by: str
+    asked_key: str
+    values: tuple[str, ...] = ()
+    asked_value: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.aggregate, Distinct | Median) and len(self.values) != 1:
+            raise ValueError(f"fold {self.name}: it takes exactly one value, not {len(self.values)}")
+        if isinstance(self.aggregate, Trailing) and (not self.aggregate.spans or min(self.aggregate.spans.values()) <= 0):
+            raise ValueError(f"fold {self.name}: it needs windows, each longer than nothing")
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return self.aggregate.answers(self.name, self.values)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What a fold came to: its answers by column, one a row that asked, and the states of the keys that learned something."""
+
+    answers: dict[str, Integers]
+    states: States
+
+
+def run_fold(
+    fold: Fold,
+    tables: Mapping[str, Rows],
+    horizon: int,
+    read_states: ReadStates = no_states,
+    threads: int = 1,
+) -> Folded:
+    """Answer every asking row, and learn all entries.
+
+    Args:
+        tables: the rows by table. All entries are new: none of them is in the states yet.
+        horizon: microseconds since 1970; no row that comes later is seen before it, so that states need not reach further back.
+
+    Raises:
+        ValueError: a value or a sum is too large for the aggregate.
+    """
+    from ticketintel_pipelines.features import kernels  # Brings the compiler, which takes long to import.
+
+    entries, asking = tables[fold.of], tables[fold.asked_by]
+    same = (fold.of, fold.by) == (fold.asked_by, fold.asked_key)
+    own = asking[fold.asked_value] if fold.asked_value else np.full(len(asking), MISSING, np.int64)
+    keys, entry_codes, asking_codes = _common_keys(entries.grouped_by(fold.by), asking.grouped_by(fold.asked_key), same=same)
+    entry_rows, entry_bounds = kernels.group_rows(entry_codes, len(keys))
+    question_rows, question_bounds = (
+        (entry_rows, entry_bounds) if asking_codes is entry_codes else kernels.group_rows(asking_codes, len(keys))
+    )
+    values = np.array([entries[name] for name in fold.values], np.int64).reshape(len(fold.values), len(entries))
+    states = read_states(fold.name, keys)
+    room = fold.aggregate.room(np.diff(states.bounds), np.diff(entry_bounds), len(fold.values))
+    new_bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
+    new_words = np.empty(new_bounds[-1], np.int64)
+    new_lengths = np.zeros(len(keys), np.int64)
+    answers = np.full((len(fold.answers), len(asking)), MISSING, np.int64)
+    arguments = (
+        entry_bounds, entry_rows, entries[SEEN], values,
+        question_bounds, question_rows, asking[SEEN], own,
+        states.bounds, states.words, new_bounds, new_words, new_lengths, answers, fold.aggregate.windows, horizon,
+    )  # fmt: skip
+    _on_threads(getattr(kernels, fold.aggregate.kernel), arguments, entry_bounds + question_bounds, threads)
+    learned = np.flatnonzero(np.diff(entry_bounds))
+    bounds, words = kernels.gather(new_bounds, new_words, new_lengths, learned)
+    return Folded(dict(zip(fold.answers, answers, strict=True)), States(keys[learned], bounds, words))
+
+
+def _common_keys(entries: Grouping, asking: Grouping, *, same: bool) -> tuple[Integers, Integers, Integers]:
+    """The keys of both sides, and each side's codes among them."""
+    if same:
+        return entries.keys, entries.codes, entries.codes
+    both = grouping_of(np.concatenate([entries.keys, asking.keys]))
+    more = both.codes[len(entries.keys) :]
+    # The codes of the entries' own keys stay: they come first.
+    asking_codes = np.append(more, -1)[asking.codes]
+    return both.keys, entries.codes, asking_codes
+
+
+def _on_threads(kernel: Callable[..., None], arguments: tuple[Any, ...], work: Integers, threads: int) -> None:
+    """Run a kernel over all keys, on shares of about equal work; `work` grows from key to key."""
+    keys = len(work) - 1
+    shares = max(1, min(threads, int(work[-1]) // ROWS_WORTH_A_THREAD))
+    cuts = np.searchsorted(work, np.linspace(0, work[-1], shares + 1)[1:-1])
+    edges = [0, *(int(cut) for cut in cuts), keys]
+    if shares == 1:
+        kernel(0, keys, *arguments)
+        return
+    with ThreadPoolExecutor(shares) as pool:
+        runs = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(edges)]
+    for run in runs:
+        run.result()

@@ -1,0 +1,161 @@
+"""Feature: what was seen becomes features by folding it in order of time, day by day, on top of the states of the day before.
+
+A day is worked out again when the content that it is made of has changed. With folds all later days follow, since they stand on
+its states; those whose rows come out the same are left as they are.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pyarrow.parquet as pq
+
+from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.features.families import Family
+from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
+from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, answer, by_day, content_hash, formula, read_table
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.warehouse.feature_days import FeatureDay, FeatureDays, inputs_by_day
+
+LONGEST_PIECE_DAYS = 31
+
+
+@dataclass
+class FamilyReport:
+    """What bringing a family up to date came to: `worked_out` were computed, `changed` of them have other rows than before."""
+
+    family: Family
+    days: DayRange
+    worked_out: list[date] = field(default_factory=list)
+    changed: list[date] = field(default_factory=list)
+    rows_by_day: dict[date, int] = field(default_factory=dict)
+    rows_asking_by_day: dict[date, int] = field(default_factory=dict)
+
+
+def bring_family_up_to_date(
+    workspace: Workspace,
+    domain: Domain,
+    family: Family,
+    days: DayRange,
+    *,
+    run_id: str,
+    progress: Callable[[str], None] = lambda message: None,
+) -> FamilyReport:
+    """Work out what is stale of a family up to the last of some days, and what was worked out before and follows from it."""
+    report = FamilyReport(family, days)
+    with workspace.catalog() as catalog:
+        catalog.lock_table(domain.name, f"{FEATURE_STAGE}/{family.name}")
+        records = FeatureDays(catalog.connection, domain.name)
+        inputs = {name: records.of(name) for name in family.reads}
+        known = records.of(family.name)
+        stale = _stale_days(family, inputs, known, days)
+        if stale:
+            if family.folds:
+                records.unfinish_from(family.name, stale[0])
+            for piece in _pieces(workspace, domain, family, inputs, stale):
+                _work_out(workspace, domain, family, piece, inputs, known, records, run_id, report)
+                progress(f"{family.name}: {piece} done")
+        recorded = records.of(family.name)
+    for day in days.days:
+        report.rows_by_day[day] = recorded[day].rows if day in recorded else 0
+        asking = inputs[family.asked_by].get(day)
+        report.rows_asking_by_day[day] = asking.rows if asking else 0
+    return report
+
+
+def first_stale_days(records: FeatureDays, family: Family, days: DayRange) -> list[date]:
+    """Days for which the family has to be asked so that all that is stale up to the last of some days is worked out."""
+    inputs = {name: records.of(name) for name in family.reads}
+    stale = _stale_days(family, inputs, records.of(family.name), days)
+    return stale[:1] if family.folds else stale
+
+
+def _stale_days(
+    family: Family, inputs: Mapping[str, Mapping[date, FeatureDay]], known: Mapping[date, FeatureDay], days: DayRange
+) -> list[date]:
+    """The days to work out, in order."""
+    seen = [day for recorded in inputs.values() for day, figures in recorded.items() if figures.rows]
+    if not seen:
+        return []
+    reach = DayRange(min(seen), max([days.last, *known]))
+    hashes = _inputs_hashes(family, inputs, reach)
+    stale = [day for day in reach.days if day not in known or known[day].inputs_hash != hashes[day]]
+    if not stale or not family.folds:
+        return stale
+    return DayRange(stale[0], reach.last).days
+
+
+def _inputs_hashes(family: Family, inputs: Mapping[str, Mapping[date, FeatureDay]], days: DayRange) -> dict[date, str]:
+    contents = {name: {day: row.content_hash for day, row in recorded.items() if row.rows} for name, recorded in inputs.items()}
+    hashes = inputs_by_day(contents, days, family.looks_back_days)
+    # Another formula or fold makes other features of the same rows.
+    definition = hashlib.sha256(f"{family.folds}{family.graph}{family.formula.read_text()}".encode()).hexdigest()[:16]
+    return {day: f"{definition}{content}" for day, content in hashes.items()}
+
+
+def _pieces(
+    workspace: Workspace,
+    domain: Domain,
+    family: Family,
+    inputs: Mapping[str, Mapping[date, FeatureDay]],
+    stale: list[date],
+) -> Iterator[DayRange]:
+    """Runs of days with no more rows than the settings allow; with folds from the day after the last checkpoint on."""
+    if family.folds:
+        checkpoint = workspace.states(domain, family.name).checkpoint_before(stale[0])
+        first = checkpoint + timedelta(days=1) if checkpoint else min(day for days in inputs.values() for day in days)
+        stale = DayRange(min(first, stale[0]), stale[-1]).days
+    piece: list[date] = []
+    rows = 0
+    for day in stale:
+        more = sum(recorded[day].rows for recorded in inputs.values() if day in recorded)
+        apart = piece and day - piece[-1] > timedelta(days=1)
+        if piece and (apart or len(piece) == LONGEST_PIECE_DAYS or rows + more > workspace.settings.chunk_rows):
+            yield DayRange(piece[0], piece[-1])
+            piece, rows = [], 0
+        piece.append(day)
+        rows += more
+    yield DayRange(piece[0], piece[-1])
+
+
+def _work_out(
+    workspace: Workspace,
+    domain: Domain,
+    family: Family,
+    piece: DayRange,
+    inputs: Mapping[str, Mapping[date, FeatureDay]],
+    known: Mapping[date, FeatureDay],
+    records: FeatureDays,
+    run_id: str,
+    report: FamilyReport,
+) -> None:
+    """One piece: its partitions, then the states, then the record. Killed in between, it is still stale and is done again."""
+    lake, store = workspace.lake(domain), workspace.states(domain, family.name)
+    answered = answer(lake, family, piece, store.reader(store.checkpoint_before(piece.first)))
+    table = None
+    if answered.asked is not None:
+        joined = {name: found for name in family.joins if (found := read_table(lake, name, piece.days)) is not None}
+        with workspace.engine() as engine:
+            table = formula(engine, family, answered.asked, joined)
+    hashes = _inputs_hashes(family, inputs, piece)
+    rows = by_day(table, piece)
+    figures = {
+        day: FeatureDay(len(rows[day]), content_hash(rows[day]), hashes[day]) if day in rows else FeatureDay(0, "", hashes[day])
+        for day in piece.days
+    }
+    changed = [day for day in piece.days if day not in known or known[day].content_hash != figures[day].content_hash]
+    with scratch_folder(lake) as scratch:
+        for day in changed:
+            parts = {}
+            if day in rows:
+                parts[day] = scratch / f"{day}.parquet"
+                pq.write_table(rows[day], parts[day], compression="zstd")
+            swap_in(lake, FEATURE_STAGE, family.name, DayRange(day, day), parts)
+    if family.folds:
+        store.commit(piece.last, answered.states)
+    records.record(family.name, figures, run_id)
+    records.connection.commit()
+    report.worked_out += piece.days
+    report.changed += changed

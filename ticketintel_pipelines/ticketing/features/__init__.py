@@ -1,0 +1,1 @@
+"""Features of ticket transactions: what is seen of them, and the families that are made of it."""
