@@ -20,7 +20,7 @@ class Graph:
     """Centrality in the graph of who gave to whom, over the trailing days before each day.
 
     `of` names the table of movements with its columns `giver` and `receiver`; the asking rows' wallet is in `asked_key`.
-    Answers `<name>_score`, `<name>_in` and `<name>_out`: the wallet's centrality and its distinct counterparties.
+    Answers `<name>_score`: the wallet's centrality, null for one that is not in the graph.
     """
 
     name: str

@@ -20,6 +20,9 @@ from ticketintel_pipelines.features.rows import Integers
 KEPT_DAYS = 35
 """Rows that come later than this have their features worked out from the beginning again."""
 
+CACHE_KIB = 256 * 1024
+"""Pages that a night touches are written once, at its end, and not each time the cache is full."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (
     fold TEXT, key INTEGER, day INTEGER, words BLOB NOT NULL, PRIMARY KEY (fold, key, day)
@@ -62,8 +65,12 @@ class StateStore:
         """The states of these keys at the end of a day, in the order of the keys."""
         with self._connection() as connection:
             connection.execute("CREATE TEMP TABLE wanted (place INTEGER PRIMARY KEY, key INTEGER)")
-            connection.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys.tolist()))
-            found = [row[0] for row in connection.execute(NEWEST, (fold, day.toordinal()))]
+            # In order of the keys, as they lie in the file: neighbours are on the same page.
+            order = np.argsort(keys)
+            connection.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys[order].tolist()))
+            found = [b""] * len(keys)
+            for place, row in zip(order.tolist(), connection.execute(NEWEST, (fold, day.toordinal())), strict=True):
+                found[place] = row[0]
         bounds = np.zeros(len(keys) + 1, np.int64)
         np.cumsum([len(words) // 8 for words in found], out=bounds[1:])
         return States(keys, bounds, np.frombuffer(b"".join(found), np.int64))
@@ -81,12 +88,13 @@ class StateStore:
             for fold, changed in states.items():
                 texts, edges = changed.words.tobytes(), (changed.bounds * 8).tolist()
                 keys = changed.keys.tolist()
+                order = np.argsort(changed.keys).tolist()
                 connection.executemany(
                     "INSERT INTO state VALUES (?, ?, ?, ?)",
-                    ((fold, key, number, texts[edges[place] : edges[place + 1]]) for place, key in enumerate(keys)),
+                    ((fold, keys[place], number, texts[edges[place] : edges[place + 1]]) for place in order),
                 )
                 if kept_from is not None:
-                    connection.executemany(OUTDATED, ((fold, key, kept_from) for key in keys))
+                    connection.executemany(OUTDATED, ((fold, keys[place], kept_from) for place in order))
             if kept_from is not None:
                 connection.execute("DELETE FROM checkpoint WHERE day < ?", (kept_from,))
             connection.execute("INSERT INTO checkpoint VALUES (?)", (number,))
@@ -112,6 +120,7 @@ class StateStore:
             # A writer that dies leaves the last committed state; readers do not wait for a writer.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.executescript(SCHEMA)
             with connection:
                 yield connection
