@@ -73,6 +73,12 @@ GEOIP_DATABASE = Variable(
 GEOIP_MAX_AGE_DAYS = Variable(
     "TICKETINTEL_GEOIP_MAX_AGE_DAYS", "90", "An older file of places is not used, and a warning says so."
 )
+ENGINE = Variable(
+    "TICKETINTEL_ENGINE",
+    "local",
+    "What folds are run on: local, which is this machine, or spark, which needs the extra 'spark' and Java 17.",
+)
+ENGINES = ("local", "spark")
 
 VARIABLES = (
     HOME,
@@ -90,6 +96,7 @@ VARIABLES = (
     ADDRESS_KEY,
     GEOIP_DATABASE,
     GEOIP_MAX_AGE_DAYS,
+    ENGINE,
 )
 
 
@@ -111,6 +118,7 @@ class Settings:
     address_key: str | None = field(default=None, repr=False)
     geoip_database: Path | None = None
     geoip_max_age_days: int = 90
+    engine: str = "local"
 
     @property
     def lake_root(self) -> Path:
@@ -167,6 +175,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         )
     if not value(GEOIP_MAX_AGE_DAYS).isdecimal():
         raise BadInputError(f"{GEOIP_MAX_AGE_DAYS.name}={value(GEOIP_MAX_AGE_DAYS)!r} is not a number of whole days")
+    if value(ENGINE) not in ENGINES:
+        raise BadInputError(f"{ENGINE.name}={value(ENGINE)!r} is neither {' nor '.join(map(repr, ENGINES))}")
     home = Path(value(HOME)).expanduser().absolute()
     return Settings(
         home=home,
@@ -184,4 +194,5 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         address_key=value(ADDRESS_KEY) or None,
         geoip_database=Path(value(GEOIP_DATABASE)).expanduser().absolute() if value(GEOIP_DATABASE) else None,
         geoip_max_age_days=int(value(GEOIP_MAX_AGE_DAYS)),
+        engine=value(ENGINE),
     )

@@ -133,7 +133,8 @@ def _work_out(
 ) -> None:
     """One piece: its partitions, then the states, then the record. Killed in between, it is still stale and is done again."""
     lake, store = workspace.lake(domain), workspace.states(domain, family.name)
-    answered = answer(lake, family, piece, store.reader(store.checkpoint_before(piece.first)))
+    states = store.reader(store.checkpoint_before(piece.first))
+    answered = answer(lake, family, piece, states, workspace.settings.engine)
     table = None
     if answered.asked is not None:
         joined = {name: found for name in family.joins if (found := read_table(lake, name, piece.days)) is not None}

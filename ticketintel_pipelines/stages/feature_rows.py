@@ -1,10 +1,12 @@
 """The rows of one piece of days of a feature family: read from the lake, answered by folds or the graph, made into features."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ticketintel_pipelines.errors import UnavailableError
 from ticketintel_pipelines.features.families import Family, Graph
 from ticketintel_pipelines.features.folds import ReadStates, States, run_fold
 from ticketintel_pipelines.features.rows import EVERYTHING, SEEN, Integers, Rows, nullable
@@ -46,8 +49,14 @@ class Answered:
     states: dict[str, States]
 
 
-def answer(lake: Lake, family: Family, days: DayRange, read_states: ReadStates) -> Answered:
-    """Ask for the rows of some days whatever the family's folds, or its graph, answer."""
+def answer(lake: Lake, family: Family, days: DayRange, read_states: ReadStates, engine: str = "local") -> Answered:
+    """Ask for the rows of some days whatever the family's folds, or its graph, answer.
+
+    `engine` is what the folds are run on, local or spark; the graph is always worked out on this machine.
+
+    Raises:
+        UnavailableError: Spark is asked for and cannot be started here.
+    """
     asking = read_table(lake, family.asked_by, days.days)
     if family.graph is not None:
         return Answered(None if asking is None else with_centrality(lake, family.graph, asking, days), {})
@@ -56,7 +65,8 @@ def answer(lake: Lake, family: Family, days: DayRange, read_states: ReadStates) 
         name: rows_of(asking if name == family.asked_by else read_table(lake, name, days.days, columns), columns)
         for name, columns in needed.items()
     }
-    answers, states = fold_all(family, tables, start_of(days.last + timedelta(days=1)), read_states)
+    fold = fold_all_on_spark if engine == "spark" else fold_all
+    answers, states = fold(family, tables, start_of(days.last + timedelta(days=1)), read_states)
     return Answered(None if asking is None else with_columns(asking, answers), states)
 
 
@@ -71,6 +81,26 @@ def fold_all(
         answers |= folded.answers
         states[fold.name] = folded.states
     return answers, states
+
+
+def fold_all_on_spark(
+    family: Family, tables: Mapping[str, Rows], horizon: int, read_states: ReadStates
+) -> tuple[dict[str, Integers], dict[str, States]]:
+    """The same on Apache Spark: on the session that the process has, else on one of its own.
+
+    Raises:
+        UnavailableError: Spark cannot be started here.
+    """
+    from ticketintel_pipelines.features import spark
+    from ticketintel_pipelines.features.spark_session import session_at_hand, why_not
+
+    if (reason := why_not()) is not None:
+        raise UnavailableError(f"TICKETINTEL_ENGINE=spark, but {reason}")
+    with (
+        tempfile.TemporaryDirectory(prefix="ticketintel-spark-") as scratch,
+        session_at_hand(Path(scratch), THREADS) as session,
+    ):
+        return spark.fold_all_on_spark(session, family.folds, tables, horizon, read_states)
 
 
 def columns_by_table(family: Family) -> dict[str, set[str]]:

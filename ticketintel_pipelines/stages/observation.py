@@ -1,5 +1,6 @@
 """Observe: what the validated tables tell, as rows in order of the instant from which on each was known."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,7 +23,8 @@ class Observed:
 @dataclass(frozen=True)
 class Observing:
     """How an observation is made: `work_out` puts the rows seen on some days into the lake, `reads` names the published tables
-    and `observes` the other observations whose days from `looks_back_days` before on decide whether a day is stale.
+    and `observes` the other observations whose days from `looks_back_days` before on decide whether a day is stale, as does
+    `definition`, the text that says what the rows are.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Observing:
     work_out: Callable[[Workspace, DayRange], dict[date, Observed]]
     observes: tuple[str, ...] = ()
     looks_back_days: int = 0
+    definition: str = ""
 
 
 @dataclass
@@ -87,4 +90,6 @@ def _inputs(records: FeatureDays, observing: Observing, days: DayRange, known: d
     if not seen:
         return {}
     reach = DayRange(min(seen), max([days.last, *known]))
-    return inputs_by_day(inputs, reach, observing.looks_back_days)
+    definition = hashlib.sha256(observing.definition.encode()).hexdigest()[:16]
+    hashes = inputs_by_day(inputs, reach, observing.looks_back_days)
+    return {day: f"{definition}{content}" for day, content in hashes.items()}

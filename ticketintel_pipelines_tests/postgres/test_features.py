@@ -1,6 +1,7 @@
 """Feature families over days: day by day equals one go, late rows, deaths in between."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from ticketintel_pipelines.contract import Column, ColumnType
 from ticketintel_pipelines.features.families import Family
 from ticketintel_pipelines.features.folds import DAY, HOUR, Distinct, Fold, Latest, Lifetime, Median, Trailing
+from ticketintel_pipelines.features.spark_session import why_not
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.stages import feature
@@ -182,6 +184,18 @@ def test_a_death_in_between_is_made_good_by_the_next_run(
         with pytest.raises(DeadError):
             work(workspace, family, DAYS)
     work(workspace, family, DayRange(DAYS.days[4], DAYS.days[4]))
+    assert result(workspace, family).equals(in_one_go(table, family))
+
+
+def test_spark_works_out_the_same_features(workspace: Workspace, see: See, family: Family) -> None:
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    table = _rows(8, 800)
+    see(table)
+    settings = replace(workspace.settings, engine="spark")
+    on_spark = Workspace(workspace.domains, lambda: settings)
+    work(on_spark, family, DayRange(DAYS.first, DAYS.days[5]))
+    work(on_spark, family, DAYS)
     assert result(workspace, family).equals(in_one_go(table, family))
 
 

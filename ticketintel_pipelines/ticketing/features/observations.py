@@ -5,16 +5,16 @@ feature saw does not change when the platform changes the row. A file reads rela
 few days before them from the lake, and whatever those name from the days on which it was recorded, found by Postgres' indexes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import Column, ColumnType, PersonalData, Table
-from ticketintel_pipelines.lake.engine import fetch_rows, fetch_table, identifier, parquet, parquet_as
+from ticketintel_pipelines.lake.engine import fetch_rows, fetch_table, parquet_as
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, by_day, content_hash, start_of
@@ -33,8 +33,27 @@ LATE_DAYS = 30
 BEFORE_DAYS = 3
 """An order, its session and its payment come at most so long before the transaction that they lead to."""
 LABEL_MATURITY_DAYS = 30
-"""A transaction counts as honest once it is so old without being charged back; most chargebacks have come by then."""
+"""A transaction counts as honest once it is so old without being charged back; three quarters of the simulated chargebacks,
+which take 7 to 60 days, have come by then.
+"""
+DELIVERED_DAYS = 1
+"""The ledger joins an order to a transaction of its own day or of the next one."""
+ANNOUNCED_DAYS = 730
+"""No event starts later than so long after it was announced."""
 LONGEST_PIECE_DAYS = 31
+MOVED = (
+    "kind",
+    "contract_address",
+    "token_id",
+    "ticket_id",
+    "order_id",
+    "buyer_address",
+    "buyer_source",
+    "seller_address",
+    "price_wei",
+    "block_number",
+    "log_index",
+)
 SEEN_ON_THE_DAYS = ", span WHERE seen >= span.first AND seen < span.past"
 MICROSECONDS_OF_DAY = 86_400_000_000
 
@@ -89,115 +108,155 @@ def observe(workspace: Workspace, days: DayRange, *, observation: Observation) -
     return observed
 
 
-def first_versions(piece: Piece, table: Table, days: Iterable[date], among: str | None = None) -> None:
-    """Make a relation of the table's name: each row of some days as it was first known, with `seen`; not those that were
-    deleted in that state. `among` is a relation that has the key of the rows wanted.
+def first_versions(
+    piece: Piece, name: str, columns: Sequence[str], days: Iterable[date], named: str | None = None, holding: str | None = None
+) -> None:
+    """Make a relation of a table's name: rows of some days as each was first known, with `seen`; not those deleted then.
+
+    `columns` are those wanted beside key, time and version. `named` is a query whose one column names the rows wanted, which
+    are then found on whatever day they lie. Of a row that changed, only states count in which the column `holding` has a value.
     """
+    table = TICKETING.by_name[name]
+    (key,) = table.key
+    versions = () if table.version is None else (table.version, "deleted_at")
+    kinds = {column: table.duckdb_types[column] for column in dict.fromkeys((key, table.time, *columns, *versions))}
     days = sorted(set(days))
-    parts = piece.lake.parts(VALIDATE_STAGE, table.name, days) + piece.lake.parts(HISTORY_STAGE, table.name, days)
-    name, key = identifier(table.name), ", ".join(identifier(column) for column in table.key)
-    if not parts:
-        columns = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(column)}" for column, kind in table.duckdb_types.items())
-        piece.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns}, CAST(NULL AS BIGINT) AS seen LIMIT 0")
-        return
-    rows = parquet_as(piece.engine, parts, table.duckdb_types)
-    if among is not None:
-        rows = f"(SELECT * FROM {rows} SEMI JOIN {among} USING ({key}))"
-    time = identifier(table.time)
-    if table.version is None:
-        query = f"SELECT *, epoch_us({time}) AS seen FROM {rows}"
-    else:
-        version = identifier(table.version)
+    piece.engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE states ({', '.join(f'{column} {kind}' for column, kind in kinds.items())})"
+    )
+    parts = piece.lake.parts(VALIDATE_STAGE, name, days) + piece.lake.parts(HISTORY_STAGE, name, days)
+    if named is not None:
+        piece.engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT DISTINCT {key} FROM ({named}) WHERE {key} IS NOT NULL"
+        )
+    among = "" if named is None else f" SEMI JOIN wanted USING ({key})"
+    if parts:
+        piece.engine.execute(f"INSERT INTO states SELECT * FROM {parquet_as(piece.engine, parts, kinds)}{among}")
+    if named is not None:
+        _add_recorded_elsewhere(piece, table, kinds)
+    time = f"epoch_us({table.time})"
+    where = "" if holding is None else f"WHERE {holding} IS NOT NULL"
+    query = f"SELECT *, {time} AS seen FROM states"
+    if table.version is not None:
+        known = f"greatest({time}, coalesce(epoch_us({table.version}), {time}))"
         query = (
-            f"SELECT * FROM (SELECT *, epoch_us(greatest({time}, coalesce({version}, {time}))) AS seen FROM {rows} "
-            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {version} NULLS FIRST) = 1) WHERE deleted_at IS NULL"
+            f"SELECT * FROM (SELECT *, {known} AS seen FROM states {where} "
+            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {table.version} NULLS FIRST) = 1) WHERE deleted_at IS NULL"
         )
     piece.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
 
-def named_by(piece: Piece, table: Table, query: str) -> None:
-    """The same for the rows whose key the query names, on whatever days they lie."""
+def _add_recorded_elsewhere(piece: Piece, table: Table, kinds: Mapping[str, str]) -> None:
+    """Add to `states` the wanted rows that are not among them: the published state from Postgres, older ones from the lake.
+
+    A whole day of the lake is opened only for older states, which few days have: otherwise the cost would grow with history.
+    """
     (key,) = table.key
-    piece.engine.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT DISTINCT {query}")
-    wanted = fetch_table(piece.engine, f"SELECT {identifier(key)} FROM wanted WHERE {identifier(key)} IS NOT NULL")
-    found = look_up(piece.catalog.connection, TICKETING, table.name, (key,), wanted, (table.time,))
-    first_versions(piece, table, (moment.date() for moment in found[table.time].to_pylist()), "wanted")
+    missing = fetch_table(piece.engine, f"SELECT {key} FROM wanted ANTI JOIN states USING ({key})")
+    if not missing.num_rows:
+        return
+    carried = [column for column in kinds if column != key]
+    found = look_up(piece.catalog.connection, TICKETING, table.name, (key,), missing, carried)
+    if not found.num_rows:
+        return
+    piece.engine.register("recorded", found)
+    piece.engine.execute(f"INSERT INTO states SELECT {', '.join(kinds)} FROM recorded")
+    if table.version is not None:
+        # The state of which no date is known is the oldest.
+        changed = f"SELECT DISTINCT CAST({table.time} AS DATE) FROM recorded WHERE {table.version} IS NOT NULL"
+        days = sorted(row[0] for row in fetch_rows(piece.engine, changed))
+        if older := piece.lake.parts(HISTORY_STAGE, table.name, days):
+            rows = parquet_as(piece.engine, older, kinds)
+            piece.engine.execute(f"INSERT INTO states SELECT * FROM {rows} SEMI JOIN recorded USING ({key})")
+    piece.engine.unregister("recorded")
 
 
-def around(piece: Piece, name: str, before: int) -> None:
+def around(piece: Piece, name: str, columns: Sequence[str], before: int) -> None:
     """The rows of the days and of some days before."""
-    days = DayRange(piece.days.first - timedelta(days=before), piece.days.last)
-    first_versions(piece, TICKETING.by_name[name], days.days)
+    first_versions(piece, name, columns, DayRange(piece.days.first - timedelta(days=before), piece.days.last).days)
+
+
+def observed_before(piece: Piece, name: str, days: Iterable[date], more: str = "") -> None:
+    """A relation of transactions as they were observed on some days."""
+    kinds = {column.name: column.type.duckdb for column in TRANSACTION_COLUMNS}
+    parts = piece.lake.parts(FEATURE_STAGE, "transactions", days)
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in kinds.items())
+    rows = parquet_as(piece.engine, parts, kinds) if parts else f"(SELECT {nulls} LIMIT 0)"
+    piece.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {rows}{more}")
 
 
 def _transactions(piece: Piece) -> None:
-    around(piece, "transactions", 0)
-    for name in ("orders", "sessions", "payments"):
-        around(piece, name, BEFORE_DAYS)
-    named_by(piece, TICKETING.by_name["events"], "event_id FROM transactions")
-    named_by(piece, TICKETING.by_name["tickets"], "ticket_id FROM transactions")
+    around(piece, "transactions", MOVED, 0)
+    around(piece, "orders", ("session_id", "user_id", "quantity", "amount", "currency"), BEFORE_DAYS)
+    around(piece, "sessions", ("device_id", "ip_block_hash"), BEFORE_DAYS)
+    around(piece, "payments", ("order_id", "method", "instrument_id", "status"), BEFORE_DAYS)
+    first_versions(piece, "tickets", ("event_id", "face_value_usd"), piece.days.days, "SELECT ticket_id FROM transactions")
+    first_versions(piece, "events", ("on_sale_at", "starts_at", "capacity"), (), "SELECT event_id FROM tickets")
 
 
 def _moves(piece: Piece) -> None:
-    around(piece, "transactions", 0)
+    observed_before(piece, "asking", piece.days.days)
 
 
-def _of_users(name: str) -> Callable[[Piece], None]:
+def _of_users(name: str, columns: Sequence[str]) -> Callable[[Piece], None]:
     def prepare(piece: Piece) -> None:
-        around(piece, name, LATE_DAYS)
-        named_by(piece, TICKETING.by_name["users"], f"user_id FROM {name}{SEEN_ON_THE_DAYS}")
+        around(piece, name, ("user_id", *columns), LATE_DAYS)
+        users = f"SELECT user_id FROM {name}{SEEN_ON_THE_DAYS}"
+        first_versions(piece, "users", ("wallet_address",), (), users, holding="wallet_address")
+        piece.engine.execute("ALTER TABLE users RENAME TO wallets")
 
     return prepare
 
 
 def _check_ins(piece: Piece) -> None:
-    around(piece, "check_ins", LATE_DAYS)
-    named_by(
-        piece, TICKETING.by_name["tickets"], "ticket_id FROM check_ins, span WHERE seen >= span.first AND seen < span.past"
-    )
+    around(piece, "check_ins", ("ticket_id", "event_id"), LATE_DAYS)
+    named = f"SELECT ticket_id FROM check_ins{SEEN_ON_THE_DAYS}"
+    first_versions(piece, "tickets", ("contract_address", "token_id"), (), named)
 
 
 def _event_life(piece: Piece) -> None:
-    span = (start_of(piece.days.first), start_of(piece.days.last + timedelta(days=1)))
+    # Days of the lake to look into. An event that changed may have been announced for other days than it is now.
     rows = piece.catalog.connection.execute(
         "SELECT DISTINCT (created_at AT TIME ZONE 'UTC')::date FROM ticketing.events "
-        "WHERE greatest(on_sale_at, created_at, known_at) >= to_timestamp(%(first)s / 1e6) "
-        "OR greatest(starts_at, created_at, known_at) >= to_timestamp(%(first)s / 1e6)",
-        {"first": span[0]},
+        "WHERE created_at >= %(from)s AND created_at < %(past)s AND (known_at IS NOT NULL "
+        "OR on_sale_at >= %(first)s AND on_sale_at < %(past)s OR starts_at >= %(first)s AND starts_at < %(past)s "
+        "OR created_at >= %(first)s)",
+        {
+            "from": midnight(piece.days.first - timedelta(days=ANNOUNCED_DAYS)),
+            "first": midnight(piece.days.first),
+            "past": midnight(piece.days.last + timedelta(days=1)),
+        },
     ).fetchall()
-    first_versions(piece, TICKETING.by_name["events"], (row[0] for row in rows if row[0] <= piece.days.last))
+    first_versions(piece, "events", ("on_sale_at", "starts_at"), (row[0] for row in rows))
 
 
 def _labels(piece: Piece) -> None:
     maturity = timedelta(days=LABEL_MATURITY_DAYS)
     piece.engine.execute(f"CREATE TEMP TABLE maturity AS SELECT {LABEL_MATURITY_DAYS * MICROSECONDS_OF_DAY} AS microseconds")
-    # Those of the transactions that mature on the days, and those that become known on them.
-    around(piece, "chargebacks", LABEL_MATURITY_DAYS + LATE_DAYS)
-    named_by(piece, TICKETING.by_name["payments"], "payment_id FROM chargebacks WHERE reason = 'fraud'")
+    # Those of the transactions that mature on the days, and those that become known on them; an order charged back twice has
+    # one fraud if the two are no further apart than this reaches.
+    around(piece, "chargebacks", ("payment_id", "reason"), LABEL_MATURITY_DAYS + LATE_DAYS)
+    first_versions(piece, "payments", ("order_id",), (), "SELECT payment_id FROM chargebacks WHERE reason = 'fraud'")
     piece.engine.execute(
-        "CREATE TEMP TABLE fraud_orders AS SELECT p.order_id, min(c.seen) AS seen FROM chargebacks AS c "
+        "CREATE TEMP TABLE frauds AS SELECT p.order_id, min(c.seen) AS seen FROM chargebacks AS c "
         "JOIN payments AS p ON p.payment_id = c.payment_id WHERE c.reason = 'fraud' GROUP BY p.order_id"
     )
-    named_by(
-        piece,
-        TICKETING.by_name["orders"],
-        "order_id FROM fraud_orders, span WHERE seen >= span.first - 86400000000 AND seen < span.past",
-    )
+    first_versions(piece, "orders", (), (), f"SELECT order_id FROM frauds{SEEN_ON_THE_DAYS}")
     ordered = [row[0] for row in fetch_rows(piece.engine, "SELECT DISTINCT CAST(created_at AS DATE) FROM orders")]
-    after = {day + timedelta(days=more) for day in ordered for more in range(BEFORE_DAYS + 1)}
-    _seen_before(piece, "charged", sorted(after), "SEMI JOIN orders USING (order_id)")
-    _seen_before(piece, "matured", DayRange(piece.days.first - maturity, piece.days.last - maturity).days)
+    days = {day + timedelta(days=more) for day in ordered for more in range(DELIVERED_DAYS + 1)}
+    days |= set(DayRange(piece.days.first - maturity, piece.days.last - maturity).days)
+    # An order that became known only after its transaction is not named by what was observed then.
+    first_versions(piece, "transactions", ("order_id",), days)
+    observed_before(piece, "earlier", sorted(days))
+    piece.engine.execute(
+        "CREATE TEMP TABLE fulfilled AS SELECT transactions.order_id, earlier.* EXCLUDE (order_id) FROM earlier "
+        "JOIN transactions USING (transaction_id) WHERE transactions.order_id IS NOT NULL"
+    )
 
 
-def _seen_before(piece: Piece, name: str, days: Sequence[date], joined: str = "") -> None:
-    """A relation of transactions that were observed on earlier days."""
-    parts = piece.lake.parts(FEATURE_STAGE, "transactions", days)
-    columns = [column.name for column in TRANSACTION_COLUMNS]
-    kinds = {column.name: column.type.duckdb for column in TRANSACTION_COLUMNS}
-    rows = f"SELECT * FROM {parquet(parts)} {joined}"
-    if not parts:
-        rows = f"SELECT {', '.join(f'CAST(NULL AS {kinds[column]}) AS {column}' for column in columns)} LIMIT 0"
-    piece.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rows}")
+def midnight(day: date) -> datetime:
+    """The instant at which a day begins."""
+    return datetime.combine(day, time(), UTC)
 
 
 def _key(name: str, of: str, personal: PersonalData | None = None, *, required: bool = False) -> Column:
@@ -257,13 +316,14 @@ OBSERVATIONS = (
         "wallet_moves",
         "Who took part in a transaction, whichever side it was on.",
         (TRANSACTION_ID, SEEN_COLUMN, WALLET),
-        ("transactions",),
+        (),
         _moves,
         looks_back_days=0,
+        observes=("transactions",),
     ),
     Observation(
         "located_sessions",
-        "Visits of users whose wallet is known, with the place they came from.",
+        "Visits of signed-in users with the place they came from.",
         (
             _key("session_key", "session", PersonalData.LINK, required=True),
             SEEN_COLUMN,
@@ -271,16 +331,18 @@ OBSERVATIONS = (
             USER,
             Column("latitude", ColumnType.INTEGER, "Latitude.", unit="tenths of a degree", personal=PersonalData.DIRECT),
             Column("longitude", ColumnType.INTEGER, "Longitude.", unit="tenths of a degree", personal=PersonalData.DIRECT),
+            DEVICE,
+            BLOCK,
         ),
         ("sessions", "users"),
-        _of_users("sessions"),
+        _of_users("sessions", ("latitude", "longitude", "device_id", "ip_block_hash")),
     ),
     Observation(
         "payments_made",
-        "Payments of users whose wallet is known.",
+        "Payments that went through.",
         (_key("payment_key", "payment", required=True), SEEN_COLUMN, WALLET, USER, METHOD, INSTRUMENT),
         ("payments", "users"),
-        _of_users("payments"),
+        _of_users("payments", ("method", "instrument_id", "status")),
     ),
     Observation(
         "check_ins_seen",
@@ -311,7 +373,7 @@ OBSERVATIONS = (
             _whole("settled", "1 where the transaction counts as judged from now on.", required=True),
             _whole("fraud", "1 where fraud became known.", required=True),
         ),
-        ("chargebacks", "payments", "orders"),
+        ("chargebacks", "payments", "orders", "transactions"),
         _labels,
         looks_back_days=LABEL_MATURITY_DAYS + LATE_DAYS,
         observes=("transactions",),

@@ -18,6 +18,7 @@ OBSERVING = tuple(
         partial(observe, observation=observation),
         observation.observes,
         observation.looks_back_days,
+        observation.sql.read_text(),
     )
     for observation in OBSERVATIONS
 )

@@ -1,6 +1,6 @@
 -- Events that come onto the market (step 1) and that start, which ends it (step -1).
--- Grain: an event's step. Key: event_key, step. Order: seen, event_key, step. Reads: events on sale or starting on the days.
--- An event that becomes known after its sale has begun comes onto the market when it becomes known.
+-- Grain: a step of an event. Key: event_key, step. Order: seen, event_key, step. Reads: events (first versions), span.
+-- An event comes onto the market when its sale begins, or when it becomes known if that is later; so it leaves it.
 WITH steps AS (
     SELECT
         key_of(event_id) AS event_key,

@@ -1,46 +1,52 @@
 -- What became known of the honesty of earlier transactions.
 -- Grain: a piece of news of a transaction. Key: transaction_id, fraud. Order: seen, transaction_id, fraud.
--- Reads: fraud_orders (orders charged back for fraud, and when that was known), charged (their transactions), matured (the
--- transactions as old as the maturity on the days), maturity.
+-- Reads: frauds (order_id and seen: when an order's first chargeback for fraud was known), fulfilled (transactions with the order
+-- they fulfilled and their keys), maturity (one row, microseconds), span.
 --
--- A transaction of an order settles as honest once it is as old as the maturity and no fraud is known of it, or as fraud when
--- that becomes known before. Fraud that becomes known later still counts, of a transaction that had settled already.
-WITH settled AS (
+-- A paid transaction settles as fraud when that becomes known before it is as old as the maturity, else as honest at that age.
+-- Fraud that becomes known later still counts, of a transaction that has settled before: settled 0, fraud 1. A transaction of
+-- which no payment was known at its time never settles as honest, so that its fraud settles it whenever it comes.
+WITH judged AS (
     SELECT
-        t.*,
-        t.seen + maturity.microseconds AS known
-    FROM matured AS t
+        fulfilled.*,
+        fulfilled.seen + maturity.microseconds AS matures,
+        -- Not by `greatest` alone, which passes over a null.
+        CASE WHEN frauds.seen IS NOT NULL THEN greatest(frauds.seen, fulfilled.seen) END AS fraud_seen
+    FROM fulfilled
     CROSS JOIN maturity
-    WHERE t.order_id IS NOT NULL
+    LEFT JOIN frauds USING (order_id)
 ),
 
 news AS (
     SELECT
-        s.transaction_id, s.known AS seen, s.wallet_key, s.seller_key, s.event_key, s.device_key, s.ip_block_key,
-        s.instrument_key, 1 AS settled, 0 AS fraud
-    FROM settled AS s
-    ANTI JOIN fraud_orders AS f ON f.order_id = s.order_id AND f.seen <= s.known
-    UNION ALL
+        * EXCLUDE (seen),
+        matures AS seen,
+        1 AS settled,
+        0 AS fraud
+    FROM judged
+    WHERE method_key IS NOT NULL AND (fraud_seen IS NULL OR fraud_seen >= matures)
+    UNION ALL BY NAME
     SELECT
-        c.transaction_id, greatest(f.seen, c.seen) AS seen, c.wallet_key, c.seller_key, c.event_key, c.device_key,
-        c.ip_block_key, c.instrument_key, CAST(f.seen <= c.seen + maturity.microseconds AS INTEGER) AS settled, 1 AS fraud
-    FROM charged AS c
-    CROSS JOIN maturity
-    JOIN fraud_orders AS f ON f.order_id = c.order_id
+        * EXCLUDE (seen),
+        fraud_seen AS seen,
+        CASE WHEN fraud_seen < matures OR method_key IS NULL THEN 1 ELSE 0 END AS settled,
+        1 AS fraud
+    FROM judged
+    WHERE fraud_seen IS NOT NULL
 )
 
 SELECT
-    n.transaction_id,
-    n.seen,
-    n.wallet_key,
-    n.seller_key,
-    n.event_key,
-    n.device_key,
-    n.ip_block_key,
-    n.instrument_key,
-    CAST(n.settled AS BIGINT) AS settled,
-    CAST(n.fraud AS BIGINT) AS fraud
-FROM news AS n
+    news.transaction_id,
+    news.seen,
+    news.wallet_key,
+    news.seller_key,
+    news.event_key,
+    news.device_key,
+    news.ip_block_key,
+    news.instrument_key,
+    CAST(news.settled AS BIGINT) AS settled,
+    CAST(news.fraud AS BIGINT) AS fraud
+FROM news
 CROSS JOIN span
-WHERE n.seen >= span.first AND n.seen < span.past
-ORDER BY n.seen, n.transaction_id, fraud;
+WHERE news.seen >= span.first AND news.seen < span.past
+ORDER BY news.seen, news.transaction_id, news.fraud;

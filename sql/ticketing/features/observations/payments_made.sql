@@ -1,14 +1,16 @@
--- Payments of users whose wallet is known.
--- Grain: a payment. Key: payment_key. Order: seen, payment_key. Reads: payments seen on the days, their users.
+-- Payments that went through.
+-- Grain: a payment. Key: payment_key. Order: seen, payment_key.
+-- Reads: payments seen on the days, wallets (of users, by when each was first known). A failed attempt has paid nothing; a wallet
+-- that became known only later is null.
 SELECT
-    key_of(p.payment_id) AS payment_key,
-    p.seen,
-    key_of(u.wallet_address) AS wallet_key,
-    key_of(p.user_id) AS user_key,
-    key_of(p.method) AS method_key,
-    key_of(p.instrument_id) AS instrument_key
-FROM payments AS p
+    key_of(payments.payment_id) AS payment_key,
+    payments.seen,
+    key_of(wallets.wallet_address) AS wallet_key,
+    key_of(payments.user_id) AS user_key,
+    key_of(payments.method) AS method_key,
+    key_of(payments.instrument_id) AS instrument_key
+FROM payments
 CROSS JOIN span
-JOIN users AS u ON u.user_id = p.user_id AND u.seen <= p.seen
-WHERE p.seen >= span.first AND p.seen < span.past AND u.wallet_address IS NOT NULL
-ORDER BY p.seen, payment_key;
+LEFT JOIN wallets ON wallets.user_id = payments.user_id AND wallets.seen <= payments.seen
+WHERE payments.seen >= span.first AND payments.seen < span.past AND payments.status <> 'failed'
+ORDER BY payments.seen, payment_key;

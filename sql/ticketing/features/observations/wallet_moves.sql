@@ -1,16 +1,25 @@
 -- Who took part in a transaction, whichever side it was on.
 -- Grain: a wallet of a ticket transaction. Key: transaction_id, wallet_key. Order: seen, transaction_id, wallet_key.
--- Reads: transactions of the days. The zero address is nobody; a wallet that gives to itself takes part once.
+-- Reads: asking (the observation `transactions` of the days, where nobody and the zero address are null already).
+-- A wallet that gives to itself takes part once.
 WITH sides AS (
-    SELECT transaction_id, occurred_at, buyer_address AS wallet_address FROM transactions
+    SELECT
+        transaction_id,
+        seen,
+        wallet_key
+    FROM asking
     UNION
-    SELECT transaction_id, occurred_at, seller_address AS wallet_address FROM transactions
+    SELECT
+        transaction_id,
+        seen,
+        seller_key AS wallet_key
+    FROM asking
 )
 
 SELECT
     transaction_id,
-    epoch_us(occurred_at) AS seen,
-    key_of(wallet_address) AS wallet_key
+    seen,
+    wallet_key
 FROM sides
-WHERE wallet_address IS NOT NULL AND wallet_address <> '0x0000000000000000000000000000000000000000'
+WHERE wallet_key IS NOT NULL
 ORDER BY seen, transaction_id, wallet_key;

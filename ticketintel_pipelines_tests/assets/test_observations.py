@@ -1,0 +1,311 @@
+"""What was seen of the market, and when: each fact once, at the instant from which on it was known."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ticketintel_pipelines.catalog import DOMAINS
+from ticketintel_pipelines.features.keys import key
+from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.settings import Settings
+from ticketintel_pipelines.stages.feature_rows import read_table
+from ticketintel_pipelines.stages.validate import VALIDATE_STAGE, validate_table
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.assets import source_of
+from ticketintel_pipelines.ticketing.decoding import decode_days
+from ticketintel_pipelines.ticketing.features.observations import LABEL_MATURITY_DAYS, OBSERVATIONS, observe
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS
+from ticketintel_pipelines_tests.assets.handing_in import CONTRACT, address, write
+from ticketintel_pipelines_tests.conftest import WORLD_DAYS, WORLD_START, take_in
+
+BY_NAME = {observation.name: observation for observation in OBSERVATIONS}
+SPRING = DayRange(date(2026, 1, 1), date(2026, 3, 31))
+
+USERS = "user_id,created_at,wallet_address,email,is_verified,updated_at\n"
+USER = USERS + f"u1,2026-01-01T08:00:00Z,{address('b')},a@b.example,true,\n"
+EVENTS = (
+    "event_id,created_at,name,category,venue,city,country_code,organiser_id,contract_address,capacity,face_value_usd,"
+    f"on_sale_at,starts_at\ne1,2026-01-01T08:00:00Z,Night,concert,Hall,Bern,CH,o1,{CONTRACT},100,40.00,"
+    "2026-01-01T09:00:00Z,2026-02-01T19:00:00Z\n"
+)
+TICKETS = (
+    "ticket_id,issued_at,event_id,contract_address,token_id,tier,face_value_usd\n"
+    f"t1,2026-01-01T10:00:00Z,e1,{CONTRACT},5,standard,40.00\n"
+)
+SESSIONS = "session_id,started_at,user_id,ip_address,device_id,latitude,longitude,page_views,updated_at\n"
+SESSION = "s1,2026-01-01T09:30:00Z,u1,10.0.0.1,phone,46.9,7.4,3,{}\n"
+ORDERS = "order_id,created_at,user_id,event_id,session_id,market,quantity,amount,currency,status,transaction_hash,updated_at\n"
+ORDER = f"o1,2026-01-01T09:40:00Z,u1,e1,s1,primary,1,42.50,USD,paid,0x{'1':0>64},{{}}\n"
+PAYMENTS = "payment_id,paid_at,order_id,user_id,method,instrument_id,amount,currency,status,updated_at\n"
+PAYMENT = "p1,2026-01-01T09:45:00Z,o1,u1,card,visa,42.50,USD,{},{}\n"
+CHARGEBACKS = "chargeback_id,received_at,payment_id,amount,currency,reason\n"
+
+
+def at(day: str, time: str = "12:00:00") -> int:
+    """An instant of 2026 in microseconds."""
+    return int(datetime.fromisoformat(f"2026-{day}T{time}").replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def validated(workspace: Workspace, folder: Path, days: DayRange = SPRING) -> None:
+    """Take in a folder of raw files and validate the tables that it can change."""
+    take_in(workspace, folder)
+    chain = (folder / "logs").exists()
+    if chain:
+        decode_days(workspace, days, run_id="test", progress=lambda message: None)
+    for table in TICKETING.validated_tables:
+        if chain or (folder / f"{table.name}.csv").exists():
+            validate_table(workspace, TICKETING, table, days, source_of(table), run_id="test")
+
+
+def sold(workspace: Workspace, **different: object) -> None:
+    """The primary sale of token 5 at noon of New Year's Day, as it stands in the ledger."""
+    row = {
+        "transaction_id": "sale",
+        "occurred_at": datetime(2026, 1, 1, 12, tzinfo=UTC),
+        "kind": "primary_sale",
+        "marketplace": "platform",
+        "contract_address": CONTRACT,
+        "token_id": "5",
+        "quantity": "1",
+        "event_id": "e1",
+        "ticket_id": "t1",
+        "buyer_address": address("b"),
+        "buyer_source": "recorded",
+        "price_wei": "1234567890123456789",
+        "price_usd": "42.50",
+        "order_id": "o1",
+        "user_id": "u1",
+        "block_number": 1,
+        "log_index": 0,
+        "transaction_hash": "0x" + "1".rjust(64, "0"),
+    } | different
+    part = workspace.lake(TICKETING).part(VALIDATE_STAGE, TRANSACTIONS.name, SPRING.first)
+    part.parent.mkdir(parents=True)
+    values = ", ".join(
+        f"CAST({'NULL' if row.get(name) is None else repr(str(row[name]))} AS {kind}) AS {name}"
+        for name, kind in TRANSACTIONS.duckdb_types.items()
+    )
+    with workspace.engine() as engine:
+        engine.execute(f"COPY (SELECT {values}) TO '{part}' (FORMAT parquet)")
+
+
+def platform(folder: Path, *, sessions: str = "", orders: str = "", payments: str = "", **more: str) -> Path:
+    """The platform's tables of that sale; none of them was changed later unless it is given otherwise."""
+    return write(
+        folder,
+        **{
+            "users": USER,
+            "events": EVENTS,
+            "tickets": TICKETS,
+            "sessions": SESSIONS + (sessions or SESSION.format("")),
+            "orders": ORDERS + (orders or ORDER.format("")),
+            "payments": PAYMENTS + (payments or PAYMENT.format("captured", "")),
+            **more,
+        },
+    )
+
+
+def seen(workspace: Workspace, name: str, days: DayRange = SPRING) -> list[dict[str, object]]:
+    """The rows of an observation, worked out anew with what it observes."""
+    for needed in (*BY_NAME[name].observes, name):
+        observe(workspace, days, observation=BY_NAME[needed])
+    table = read_table(workspace.lake(TICKETING), name, days.days)
+    return [] if table is None else table.to_pylist()
+
+
+@pytest.fixture(scope="module")
+def market(make_settings: Callable[..., Settings], world: Path) -> Workspace:
+    """The simulated world, validated."""
+    settings = make_settings()
+    workspace = Workspace(DOMAINS, lambda: settings)
+    validated(workspace, world, DayRange(WORLD_START, WORLD_START + timedelta(days=WORLD_DAYS - 1)))
+    return workspace
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_day_by_day_gives_what_one_range_gives(market: Workspace, name: str) -> None:
+    # Labels come with the maturity of the world's few days.
+    first = WORLD_START + timedelta(days=LABEL_MATURITY_DAYS if name == "labels" else 0)
+    days, lake = DayRange(first, first + timedelta(days=WORLD_DAYS)), market.lake(TICKETING)
+    for needed in BY_NAME[name].observes:
+        observe(market, DayRange(WORLD_START, days.last), observation=BY_NAME[needed])
+    together = observe(market, days, observation=BY_NAME[name])
+    assert sum(day.rows for day in together.values()) > 0
+    rows = read_table(lake, name, days.days)
+    alone = {}
+    for day in days.days:
+        alone |= observe(market, DayRange(day, day), observation=BY_NAME[name])
+    assert alone == together
+    assert rows.equals(read_table(lake, name, days.days))
+
+
+def test_every_column_is_declared_and_every_row_lies_on_its_day_in_order(market: Workspace) -> None:
+    days = DayRange(WORLD_START, WORLD_START + timedelta(days=35))
+    for name, observation in BY_NAME.items():
+        for day in observe(market, days, observation=observation):
+            table = read_table(market.lake(TICKETING), name, [day])
+            assert table.column_names == [column.name for column in observation.columns], name
+            instants = table["seen"].to_pylist()
+            assert instants == sorted(instants), name
+            assert {datetime.fromtimestamp(at // 1_000_000, UTC).date() for at in instants} == {day}, name
+
+
+def test_a_transaction_knows_its_order_session_payment_and_event(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "raw"))
+    sold(workspace)
+    (row,) = seen(workspace, "transactions")
+    assert row["seen"] == at("01-01")
+    assert (row["wallet_key"], row["seller_key"]) == (key(address("b")), None)
+    assert (row["event_key"], row["ticket_key"]) == (key("e1"), key(f"{CONTRACT}:5"))
+    assert (row["user_key"], row["device_key"]) == (key("u1"), key("phone"))
+    assert (row["instrument_key"], row["method_key"]) == (key("visa"), key("card"))
+    assert (row["price_gwei"], row["amount_cents"], row["face_value_cents"]) == (1_234_567_890, 4_250, 4_000)
+    assert (row["on_sale"], row["starts"], row["capacity"]) == (at("01-01", "09:00:00"), at("02-01", "19:00:00"), 100)
+
+
+@pytest.mark.parametrize(
+    ("late", "unknown"),
+    [
+        ({"sessions": SESSION.format("2026-01-01T12:00:01Z")}, {"device_key", "ip_block_key"}),
+        ({"payments": PAYMENT.format("captured", "2026-01-01T12:00:01Z")}, {"instrument_key", "method_key"}),
+        (
+            {"orders": ORDER.format("2026-01-01T12:00:01Z")},
+            {"order_id", "user_key", "amount_cents", "device_key", "ip_block_key", "instrument_key", "method_key"},
+        ),
+    ],
+)
+def test_what_became_known_after_the_transaction_is_null_in_it(
+    workspace: Workspace, tmp_path: Path, late: dict[str, str], unknown: set[str]
+) -> None:
+    validated(workspace, platform(tmp_path / "raw", **late))
+    sold(workspace)
+    (row,) = seen(workspace, "transactions")
+    assert {name for name, value in row.items() if value is None} == {"seller_address", "seller_key", *unknown}
+
+
+def test_an_amount_that_changed_later_is_the_first_one(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "1"))
+    later = ORDER.format("2026-01-05T12:00:00Z").replace("42.50", "9.00")
+    validated(workspace, write(tmp_path / "2", orders=ORDERS + later))
+    sold(workspace, price_usd="9.00")
+    assert [row["amount_cents"] for row in seen(workspace, "transactions")] == [4_250]
+
+
+def test_a_buyer_whom_only_a_later_sale_proved_is_not_known(workspace: Workspace) -> None:
+    sold(workspace, buyer_source="repaired", event_id=None, ticket_id=None, order_id=None, user_id=None)
+    (row,) = seen(workspace, "transactions")
+    assert (row["wallet_key"], row["buyer_address"]) == (None, None)
+    assert seen(workspace, "wallet_moves") == []
+
+
+def test_without_the_platform_a_transaction_has_its_contract_for_an_event(workspace: Workspace) -> None:
+    sold(
+        workspace,
+        seller_address=address("a"),
+        **dict.fromkeys(("event_id", "ticket_id", "order_id", "user_id", "price_usd")),
+    )
+    (row,) = seen(workspace, "transactions")
+    assert row["event_key"] == key(CONTRACT)
+    null = {"event_id", "order_id", "user_key", "device_key", "ip_block_key", "instrument_key", "method_key", "amount_cents"}
+    assert {name for name, value in row.items() if value is None} == null | {
+        "face_value_cents",
+        "on_sale",
+        "starts",
+        "capacity",
+    }
+    assert {move["wallet_key"] for move in seen(workspace, "wallet_moves")} == {key(address("a")), key(address("b"))}
+    for name in BY_NAME.keys() - {"transactions", "wallet_moves"}:
+        assert seen(workspace, name) == [], name
+
+
+def test_a_gift_to_oneself_is_one_move(workspace: Workspace) -> None:
+    sold(workspace, kind="gift", seller_address=address("b"))
+    assert [move["wallet_key"] for move in seen(workspace, "wallet_moves")] == [key(address("b"))]
+
+
+def test_a_session_that_becomes_known_late_is_seen_late(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "raw", sessions=SESSION.format("2026-01-04T09:00:00Z")))
+    (row,) = seen(workspace, "located_sessions")
+    assert (row["seen"], row["latitude"], row["longitude"]) == (at("01-04", "09:00:00"), 469, 74)
+    assert row["wallet_key"] == key(address("b"))
+
+
+def test_a_later_state_does_not_enter_again(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "1"))
+    first = seen(workspace, "payments_made")
+    assert [row["seen"] for row in first] == [at("01-01", "09:45:00")]
+    later = PAYMENT.format("refunded", "2026-01-05T12:00:00Z").replace("card", "paypal")
+    validated(workspace, write(tmp_path / "2", payments=PAYMENTS + later))
+    assert seen(workspace, "payments_made") == first
+
+
+def test_a_failed_attempt_has_paid_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    tried = PAYMENT.format("failed", "").replace("visa", "stolen").replace("p1", "p0").replace("09:45", "09:44")
+    validated(workspace, platform(tmp_path / "raw", payments=tried + PAYMENT.format("captured", "")))
+    sold(workspace)
+    assert [row["instrument_key"] for row in seen(workspace, "payments_made")] == [key("visa")]
+    assert [row["instrument_key"] for row in seen(workspace, "transactions")] == [key("visa")]
+
+
+def test_the_wallet_of_a_user_is_the_first_one_that_was_known(workspace: Workspace, tmp_path: Path) -> None:
+    without = USERS + "u1,2026-01-01T08:00:00Z,,a@b.example,true,\n"
+    validated(workspace, platform(tmp_path / "1", users=without))
+    wallets = {"02": address("b"), "03": address("c")}
+    for day, wallet in wallets.items():
+        folder = tmp_path / day
+        validated(
+            workspace,
+            write(folder, users=f"{USERS}u1,2026-01-01T08:00:00Z,{wallet},a@b.example,true,2026-01-{day}T08:00:00Z\n"),
+        )
+    later = SESSION.format("").replace("s1,2026-01-01", "s2,2026-01-04")
+    validated(workspace, write(tmp_path / "4", sessions=SESSIONS + later))
+    assert [row["wallet_key"] for row in seen(workspace, "located_sessions")] == [None, key(address("b"))]
+
+
+@pytest.mark.parametrize(
+    ("received", "news"),
+    [
+        (None, [(at("01-31"), 1, 0)]),
+        ("2026-01-20T08:00:00Z", [(at("01-20", "08:00:00"), 1, 1)]),
+        ("2026-02-25T08:00:00Z", [(at("01-31"), 1, 0), (at("02-25", "08:00:00"), 0, 1)]),
+    ],
+)
+def test_a_chargeback_tells_of_its_transaction_when_it_comes(
+    workspace: Workspace, tmp_path: Path, received: str | None, news: list[tuple[int, int, int]]
+) -> None:
+    chargebacks = CHARGEBACKS + (f"c1,{received},p1,42.50,USD,fraud\n" if received else "")
+    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks))
+    sold(workspace)
+    labels = seen(workspace, "labels")
+    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
+    assert {row["instrument_key"] for row in labels} == {key("visa")}
+
+
+def test_a_chargeback_for_another_reason_is_no_fraud(workspace: Workspace, tmp_path: Path) -> None:
+    chargebacks = f"{CHARGEBACKS}c1,2026-01-20T08:00:00Z,p1,42.50,USD,not_received\n"
+    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks))
+    sold(workspace)
+    assert [(row["settled"], row["fraud"]) for row in seen(workspace, "labels")] == [(1, 0)]
+
+
+def test_an_event_comes_onto_the_market_and_leaves_it(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "raw"))
+    steps = [(row["seen"], row["step"]) for row in seen(workspace, "event_life")]
+    assert steps == [(at("01-01", "09:00:00"), 1), (at("02-01", "19:00:00"), -1)]
+
+
+def test_the_hash_of_a_day_follows_its_rows_alone(workspace: Workspace, tmp_path: Path) -> None:
+    validated(workspace, platform(tmp_path / "raw"))
+    sold(workspace)
+    first = observe(workspace, SPRING, observation=BY_NAME["transactions"])
+    assert first == observe(workspace, DayRange(SPRING.first, SPRING.first), observation=BY_NAME["transactions"])
+    workspace.lake(TICKETING).part(VALIDATE_STAGE, TRANSACTIONS.name, SPRING.first).unlink()
+    workspace.lake(TICKETING).partition(VALIDATE_STAGE, TRANSACTIONS.name, SPRING.first).rmdir()
+    sold(workspace, price_wei="5000000000")
+    changed = observe(workspace, SPRING, observation=BY_NAME["transactions"])
+    assert changed != first
+    assert pa.types.is_int64(read_table(workspace.lake(TICKETING), "transactions", SPRING.days)["price_gwei"].type)
