@@ -54,8 +54,7 @@ def bring_observation_up_to_date(
         records = FeatureDays(catalog.connection, domain.name)
         known = records.of(observing.name)
         hashes = _inputs(records, observing, days, known)
-        stale = [day for day in hashes if day not in known or known[day].inputs_hash != hashes[day]]
-        for together in contiguous_ranges(stale):
+        for together in contiguous_ranges(_outdated(hashes, known)):
             observed = observing.work_out(workspace, together)
             figures = {}
             for day in together.days:
@@ -74,7 +73,10 @@ def bring_observation_up_to_date(
 def stale_observation_days(records: FeatureDays, observing: Observing, days: DayRange) -> list[date]:
     """The days up to the last of some days that are to be worked out."""
     known = records.of(observing.name)
-    hashes = _inputs(records, observing, days, known)
+    return _outdated(_inputs(records, observing, days, known), known)
+
+
+def _outdated(hashes: dict[date, str], known: dict[date, FeatureDay]) -> list[date]:
     return [day for day in hashes if day not in known or known[day].inputs_hash != hashes[day]]
 
 
