@@ -13,6 +13,9 @@ OWNERS = {
     "extract": ["team:data-engineering"],
     "validate": ["team:data-engineering"],
     "feature": ["team:machine-learning"],
+    "model": ["team:machine-learning"],
+    "report": ["team:machine-learning"],
+    "score": ["team:machine-learning"],
     "view": ["team:analytics"],
 }
 

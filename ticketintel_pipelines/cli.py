@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.errors import EXIT_BAD_INPUT, BadInputError, TicketIntelError, UnavailableError
+from ticketintel_pipelines.model_commands import keep_truth, list_models, rescore, roll_back_model, train_models
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
 
@@ -116,6 +117,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     _domain_option(extract)
 
+    train = command("train", _train, "train the models on what is known by now; the better one scores", "ticketintel train")
+    _domain_option(train)
+    models = command("models", _models, "list the versions of each model, which one scores, and why", "ticketintel models")
+    _domain_option(models)
+    rollback = command("rollback", _rollback, "let the model's previous version score again", "ticketintel rollback fraud")
+    _domain_option(rollback)
+    rollback.add_argument("model")
+    again = command(
+        "rescore",
+        _rescore,
+        "work a day's scores out again and compare them bit for bit",
+        "ticketintel rescore fraud --day 2026-01-25",
+    )
+    _domain_option(again)
+    again.add_argument("model")
+    again.add_argument("--day", type=date.fromisoformat, required=True)
+
     withdraw = command(
         "withdraw",
         _withdraw,
@@ -158,7 +176,7 @@ def _domain_option(parser: argparse.ArgumentParser) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     """Everything once, in a home of its own when a folder is named."""
-    from ticketintel_pipelines.nights import work_out
+    from ticketintel_pipelines.nights import train, work_out
     from ticketintel_pipelines.summary import status
 
     started = time.monotonic()
@@ -175,6 +193,7 @@ def _demo(options: argparse.Namespace) -> int:
     folder = options.data or _demo_world(workspace.settings.home, console)
     _take_in(workspace, domain, folder, console)
     work_out(workspace, domain, None, console)
+    train(workspace, domain, console)
 
     console.say("\n" + status(workspace, domain, views=True))
     console.say(f"\ndone in {time.monotonic() - started:.0f} s. Next:")
@@ -308,6 +327,26 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train(options: argparse.Namespace) -> int:
+    console = Console()
+    return train_models(*_workspace(console), console)
+
+
+def _models(options: argparse.Namespace) -> int:
+    console = Console()
+    return list_models(*_workspace(console), console)
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    console = Console()
+    return roll_back_model(*_workspace(console), options.model, console)
+
+
+def _rescore(options: argparse.Namespace) -> int:
+    console = Console()
+    return rescore(*_workspace(console), options.model, options.day, console)
+
+
 def _status(options: argparse.Namespace) -> int:
     from ticketintel_pipelines.summary import status
 
@@ -411,6 +450,7 @@ def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Co
         console.say(f"  not part of the contract of {table} and left out: {names}")
     for warning in report.warnings:
         console.say(f"  warning: {warning}")
+    keep_truth(workspace, domain, folder, console)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import dagster as dg
 
 from ticketintel_pipelines.catalog import DOMAINS
 from ticketintel_pipelines.dagster_kit.partitions import daily_partitions
-from ticketintel_pipelines.jobs import etl_job, hourly_features_job, increment_job, refresh_job
-from ticketintel_pipelines.schedules import daily_etl, hourly_features, view_refresh
-from ticketintel_pipelines.sensors import hourly_increment, late_days
+from ticketintel_pipelines.jobs import etl_job, hourly_features_job, increment_job, refresh_job, training_job
+from ticketintel_pipelines.schedules import daily_etl, hourly_features, training, view_refresh
+from ticketintel_pipelines.sensors import hourly_increment, late_days, model_watch
 from ticketintel_pipelines.settings import Settings, read_settings
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import ticketing_assets
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
+from ticketintel_pipelines.ticketing.models import MODELS
 from ticketintel_pipelines.ticketing.sources import new_final_blocks
 from ticketintel_pipelines.ticketing.tables import TICKETING
 
@@ -23,18 +24,20 @@ def build_defs(overrides: Mapping[str, Any] | None = None, settings: Settings | 
     settings = settings or read_settings()
     partitions = daily_partitions(settings.first_day)
     etl, increment, refresh = etl_job(TICKETING, partitions), increment_job(TICKETING), refresh_job(TICKETING)
-    hourly = hourly_features_job(TICKETING, partitions)
+    hourly, train = hourly_features_job(TICKETING, partitions), training_job(TICKETING)
     return dg.Definitions(
         assets=ticketing_assets(partitions),
-        jobs=[etl, hourly, increment, refresh],
+        jobs=[etl, hourly, increment, refresh, train],
         schedules=[
             daily_etl(TICKETING, etl, RAW_INPUTS, running=settings.schedules_on),
             hourly_features(TICKETING, hourly, running=settings.schedules_on),
             view_refresh(TICKETING, refresh, running=settings.schedules_on),
+            training(TICKETING, train, running=settings.schedules_on),
         ],
         sensors=[
             hourly_increment(TICKETING, increment, new_final_blocks, running=settings.schedules_on),
             late_days(TICKETING, etl, RAW_INPUTS, running=settings.schedules_on),
+            model_watch(TICKETING, [model.name for model in MODELS], train, running=settings.schedules_on),
         ],
         resources={"workspace": Workspace(DOMAINS), **(overrides or {})},
         executor=dg.in_process_executor,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     # Dagster exports the function that makes one, but not its type.
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-ETL_STAGES = ("extract", "validate", "feature", "view")
+ETL_STAGES = ("extract", "validate", "feature", "score", "view")
+TRAINING_STAGES = ("model", "report")
 
 
 def stages_of(domain: Domain, *stages: str) -> dg.AssetSelection:
@@ -35,17 +36,31 @@ def hourly_features_job_name(domain: Domain) -> str:
     return f"{domain.name}_hourly_features"
 
 
+def training_job_name(domain: Domain) -> str:
+    return f"{domain.name}_train"
+
+
 def increment_job_name(domain: Domain) -> str:
     return f"{domain.name}_increment"
 
 
 def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
-    """Take what is new from the live sources; extract, validate and publish some days; work out features; refresh the views."""
+    """Take what is new from the live sources; extract, validate and publish some days; features; scores; then the views."""
     return dg.define_asset_job(
         etl_job_name(domain),
         selection=stages_of(domain, *ETL_STAGES),
-        description=f"Extract, validate and publish days of {domain.name}, work out their features, then refresh the views.",
+        description=f"Extract, validate and publish days of {domain.name}, work out features, score them, refresh the views.",
         partitions_def=partitions,
+        tags={"domain": domain.name},
+    )
+
+
+def training_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
+    """Train every model of a domain on what is known by now, and write their reports."""
+    return dg.define_asset_job(
+        training_job_name(domain),
+        selection=stages_of(domain, *TRAINING_STAGES),
+        description=f"Train, test and judge the models of {domain.name}; promote those that beat their champion.",
         tags={"domain": domain.name},
     )
 

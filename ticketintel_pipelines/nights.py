@@ -2,9 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,17 +20,19 @@ from ticketintel_pipelines.dagster_kit.storage import storage_at
 from ticketintel_pipelines.dagster_kit.validate import SECOND_OPINION
 from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
-from ticketintel_pipelines.jobs import etl_job_name
+from ticketintel_pipelines.jobs import etl_job_name, training_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Console, Progress
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS, LONGEST_CHAIN
 from ticketintel_pipelines.settings import FIRST_DAY
+from ticketintel_pipelines.stages.learning import outcome, unscored_days
 from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import LIVE_SOURCES
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING, stale_feature_days
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
+from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, SCORINGS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
@@ -44,7 +46,7 @@ EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 class Night:
     """One finished run."""
 
-    days: DayRange
+    days: DayRange | None
     run_id: str
     succeeded: bool
     failures: tuple[str, ...]
@@ -75,7 +77,16 @@ def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]
     if landed & set(RAW_INPUTS[TRANSACTIONS.name]):
         names = [*(observing.name for observing in OBSERVING), *(family.name for family in (*FAMILIES, FEATURES))]
         keys += [asset_key(domain, "feature", name) for name in names]
+        keys += scoring_assets(domain)
     return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
+
+
+def scoring_assets(domain: Domain) -> list[dg.AssetKey]:
+    """The assets that score, and that watch what was scored."""
+    return [
+        *(asset_key(domain, "score", scoring.table.name) for scoring in SCORINGS),
+        *(asset_key(domain, "score", f"{scoring.model.name}_watch") for scoring in SCORINGS),
+    ]
 
 
 def take_increments(workspace: Workspace, domain: Domain, progress: Console) -> None:
@@ -122,28 +133,72 @@ def work_out(workspace: Workspace, domain: Domain, days: DayRange | None, progre
         ranges = stale_ranges(workspace, domain) if days is None else []
         if not ranges:
             break
-    # A run that was killed after its last publication has left the views behind.
+    if days is None:
+        refuse_failures(list(_score_the_rest(workspace, domain, progress)))
+    refresh_views(workspace, domain, progress)
+
+
+def refresh_views(workspace: Workspace, domain: Domain, progress: Progress) -> None:
+    """Refresh what reads something new: a run that was killed after its last publication has left views behind."""
     for view in outdated_views(workspace, domain):
         with progress.step(f"refresh {view.name}"):
             bring_up_to_date(workspace, domain, view)
 
 
-def run_etl(workspace: Workspace, domain: Domain, days: DayRange, progress: Progress) -> Night:
-    """Materialize the ETL of some days in this process, recorded in Dagster like any other run."""
+def _score_the_rest(workspace: Workspace, domain: Domain, progress: Console) -> Iterator[Night]:
+    """Days of features that a champion could score and has not, such as those before it was trained."""
+    with workspace.catalog() as catalog:
+        days = {day for one, scoring in LEARNINGS for day in unscored_days(catalog.connection, one, scoring)}
+    for wanted in contiguous_ranges(days, LARGEST_GAP_DAYS):
+        with progress.step(f"score {wanted}"):
+            yield run_etl(workspace, domain, wanted, progress, scoring_assets(domain))
+
+
+def train(workspace: Workspace, domain: Domain, progress: Console) -> None:
+    """Train the models of a domain, write their reports, and score the days that new champions have not learned from.
+
+    Raises:
+        PublishRefusedError: the run failed, such as on a leak.
+    """
+    with progress.step("train"):
+        result = _run(workspace, training_job_name(domain), progress)
+    if not result.succeeded:
+        raise PublishRefusedError(f"the training failed: {result.failures[0]} (run {result.run_id[:8]})")
+    for learning, _ in LEARNINGS:
+        progress.say(f"{learning.model.name}: {outcome(workspace, learning)}")
+    refuse_failures(list(_score_the_rest(workspace, domain, progress)))
+    refresh_views(workspace, domain, progress)
+
+
+def run_etl(
+    workspace: Workspace, domain: Domain, days: DayRange, progress: Progress, assets: Sequence[dg.AssetKey] | None = None
+) -> Night:
+    """Materialize the ETL, or some assets of it, for some days in this process, recorded in Dagster like any other run."""
+    selected = assets_with_input(workspace, domain) if assets is None else assets
+    return replace(_run(workspace, etl_job_name(domain), progress, range_tags(days), selected), days=days)
+
+
+def _run(
+    workspace: Workspace,
+    job_name: str,
+    progress: Progress,
+    tags: Mapping[str, str] | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
+) -> Night:
     workspace.progress = progress
     definitions = build_defs({"workspace": workspace}, workspace.settings)
-    job = definitions.resolve_job_def(etl_job_name(domain))
+    job = definitions.resolve_job_def(job_name)
     with dagster_instance(workspace) as instance:
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(days),
-            asset_selection=assets_with_input(workspace, domain),
+            tags=dict(tags or {}),
+            asset_selection=assets,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         failures = tuple(_failures(result))
         disagreements = tuple(_disagreements(result))
-    return Night(days, result.run_id, result.success, failures, disagreements)
+    return Night(None, result.run_id, result.success, failures, disagreements)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:

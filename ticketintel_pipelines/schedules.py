@@ -1,7 +1,7 @@
 """When jobs start by themselves. Schedules wait in the UI unless TICKETINTEL_SCHEDULES=on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -19,6 +19,10 @@ DAILY_ETL_CRON = "0 2 * * *"
 REFRESH_CRON = "*/5 * * * *"
 HOURLY_CRON = "30 * * * *"
 """After the hourly increment, which starts with the hour."""
+TRAINING_CRON = "0 2 * * 0"
+"""Every Sunday; cron cannot say every second one."""
+FIRST_TRAINING_WEEK = date(2026, 1, 5)
+"""A Monday. The Sunday of its week is one of training, and then that of every second week."""
 LARGEST_GAP_DAYS = 31
 """Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
 LONGEST_CHAIN = 5
@@ -64,6 +68,31 @@ def hourly_features(domain: Domain, job: "UnresolvedAssetJobDefinition", *, runn
         return dg.RunRequest(run_key=f"{domain.name} features {moment.isoformat()}", partition_key=moment.date().isoformat())
 
     return hourly
+
+
+def training(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running: bool) -> dg.ScheduleDefinition:
+    """Every second Sunday at 02:00 UTC."""
+
+    @dg.schedule(
+        name=f"{domain.name}_training",
+        cron_schedule=TRAINING_CRON,
+        execution_timezone="UTC",
+        job=job,
+        description="Every second Sunday: a new version of each model, promoted if it is better.",
+        default_status=_status(running),
+    )
+    def fortnightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        sunday = context.scheduled_execution_time.date()
+        if not is_training_week(sunday):
+            return dg.SkipReason(f"the models are trained every second Sunday: next on {sunday + timedelta(days=7)}")
+        return dg.RunRequest(run_key=f"{domain.name} training {sunday}")
+
+    return fortnightly
+
+
+def is_training_week(day: date) -> bool:
+    """Whether the week of a day is one of training. Weeks are counted from one Monday: a year of 53 weeks changes nothing."""
+    return (day - FIRST_TRAINING_WEEK).days // 7 % 2 == 0
 
 
 def run_request(days: DayRange, run_key: str | None = None) -> dg.RunRequest:

@@ -11,6 +11,8 @@ from ticketintel_pipelines.errors import TicketIntelError
 from ticketintel_pipelines.lake.layout import contiguous_ranges
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS, LONGEST_CHAIN, run_request
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.warehouse.model_registry import champion_of
+from ticketintel_pipelines.warehouse.model_watch import ModelWatch
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -83,6 +85,34 @@ def late_days(
         return requests
 
     return follow
+
+
+def model_watch(
+    domain: Domain, models: Sequence[str], job: "UnresolvedAssetJobDefinition", *, running: bool
+) -> dg.SensorDefinition:
+    """Trains anew, once for each champion, when its inputs have drifted or it finds less than before."""
+
+    @dg.sensor(
+        name=f"{domain.name}_model_watch",
+        job=job,
+        minimum_interval_seconds=ASK_AGAIN_SECONDS,
+        description="Trains at once when drift passes its threshold or the detection rate falls by over 10 %.",
+        default_status=_status(running),
+    )
+    def ask(context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> dg.RunRequest | dg.SkipReason:
+        reasons = {}
+        with workspace.catalog() as catalog:
+            for model in models:
+                champion = champion_of(catalog.connection, domain.name, model)
+                found = ModelWatch(catalog.connection, domain.name, model).reason_to_retrain() if champion else None
+                if found:
+                    reasons[f"{model} {champion}"] = found
+        if not reasons:
+            return dg.SkipReason("no model that is in use has drifted or finds less than before")
+        # A training that brings no better version is not asked for again until there is another champion.
+        return dg.RunRequest(run_key=f"{domain.name} {'; '.join(reasons)}", tags={"reason": "; ".join(reasons.values())[:250]})
+
+    return ask
 
 
 def _status(running: bool) -> dg.DefaultSensorStatus:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ticketintel_pipelines.learning.examples import Floats, Integers
+from ticketintel_pipelines.learning.examples import NO_ENTITY, Floats, Integers
 
 
 def auc_roc(labels: Integers, scores: Floats) -> float:
@@ -50,13 +50,13 @@ def brier_score(labels: Integers, probabilities: Floats) -> float:
 def card_precision(labels: Integers, scores: Floats, entity: Integers, day: Integers, top: int = 100) -> float:
     """Mean over days of the share of bad entities among the `top` of highest score, each entity once with its highest.
 
-    Entities found bad on a day are not counted again on later ones.
+    Entities found bad on a day are not counted again on later ones; rows without an entity are passed over.
     Source: Le Borgne et al., "Reproducible Machine Learning for Credit Card Fraud Detection", Card Precision top-k.
     """
     shares = []
     found: set[int] = set()
     for today in np.unique(day):
-        rows = np.flatnonzero((day == today) & ~np.isin(entity, list(found)))
+        rows = np.flatnonzero((day == today) & (entity != NO_ENTITY) & ~np.isin(entity, list(found)))
         order = rows[np.argsort(-scores[rows], kind="stable")]
         _, firsts = np.unique(entity[order], return_index=True)
         shown = entity[order][np.sort(firsts)[:top]]

@@ -8,7 +8,7 @@ A random split is not offered: it would learn from the future.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ LEAST_FOLDS = 4
 class Split:
     """Prequential folds: each tests on the days after the tests of the one before.
 
-    `train_days` are at most so many. Labels count as they are known `settle_days` after the last test day, or later.
+    `train_days` are at most so many, and a short history is tested on shorter folds, of `least_test_days` at least (`over`).
+    Labels count as they are known `settle_days` after the last test day, or later.
     """
 
     train_days: int
@@ -30,6 +31,7 @@ class Split:
     folds: int = LEAST_FOLDS
     settle_days: int = 0
     least_train_days: int = 1
+    least_test_days: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a split that could not be judged."""
@@ -41,7 +43,16 @@ class Split:
     @property
     def least_days(self) -> int:
         """Days of history without which there is nothing to judge."""
-        return self.least_train_days + self.delay_days + self.folds * self.test_days + self.settle_days
+        return self._least_days(self.least_test_days or self.test_days)
+
+    def _least_days(self, test_days: int) -> int:
+        return self.least_train_days + self.delay_days + self.folds * test_days + self.settle_days
+
+    def over(self, days: int) -> "Split":
+        """The same split with the longest tests that so many days of history allow."""
+        longest = range(self.test_days, (self.least_test_days or self.test_days) - 1, -1)
+        fitting = next((test_days for test_days in longest if self._least_days(test_days) <= days), longest[-1])
+        return replace(self, test_days=fitting)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,7 @@ def folds(examples: Examples, split: Split, past_day: int) -> Iterator[Fold]:
             f"{past_day - first_day} days of examples are too few: {split.least_train_days} to learn from, {split.delay_days} "
             f"of delay, {split.folds} times {split.test_days} to test on, {split.settle_days} to settle: {split.least_days}"
         )
+    split = split.over(past_day - first_day)
     first_test = past_day - split.settle_days - split.folds * split.test_days
     for number in range(split.folds):
         yield fold_at(examples, split, first_test + number * split.test_days)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 
@@ -45,6 +46,20 @@ class Workspace:
     def states(self, domain: Domain, family: str) -> StateStore:
         """The states of a feature family's folds."""
         return StateStore(self.settings.home / "features" / domain.name / f"{family}.sqlite")
+
+    def truth(self, domain: Domain) -> Path:
+        """Where the truth of a simulated world is kept; there is none beside real data."""
+        return self.settings.home / "truth" / domain.name
+
+    @property
+    def models(self) -> Path:
+        """Where the files of trained models are kept."""
+        return self.settings.home / "models"
+
+    @property
+    def reports(self) -> Path:
+        """Where the reports on models are kept."""
+        return self.settings.home / "reports"
 
     @contextmanager
     def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -18,6 +18,7 @@ from ticketintel_pipelines.dagster_kit.increment import (
     platform_facts,
 )
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, part_preview
+from ticketintel_pipelines.dagster_kit.model import model_asset, report_asset, score_asset, watch_asset
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
 from ticketintel_pipelines.dagster_kit.view import view_asset
@@ -30,6 +31,7 @@ from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
+from ticketintel_pipelines.ticketing.models.learning import FRAUD_LEARNING, FRAUD_SCORING
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -153,6 +155,17 @@ def feature_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
     return assets
 
 
+def model_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """The models, their reports, their scores, and what is watched of them."""
+    learned_from = [asset_key(TICKETING, "feature", name) for name in (FEATURES.name, "labels")]
+    return [
+        model_asset(FRAUD_LEARNING, learned_from),
+        report_asset(FRAUD_LEARNING),
+        score_asset(FRAUD_LEARNING, FRAUD_SCORING, partitions),
+        watch_asset(FRAUD_LEARNING, FRAUD_SCORING, partitions),
+    ]
+
+
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All assets of the domain."""
     assets = [increment_asset(TICKETING, source) for source in LIVE_SOURCES]
@@ -164,8 +177,8 @@ def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         parents = [asset_key(TICKETING, "validate", name) for name in {parent.table for parent in table.parents}]
         assets.append(validated_asset(TICKETING, table, source, [*own, *sorted(parents)], partitions))
     validated = {table.name for table in TICKETING.validated_tables}
-    assets += feature_assets(partitions)
+    assets += feature_assets(partitions) + model_assets(partitions)
     for view in views_of(TICKETING):
-        upstream = [asset_key(TICKETING, "validate", name) for name in view.reads if name in validated]
+        upstream = [asset_key(TICKETING, "validate" if name in validated else "score", name) for name in view.reads]
         assets.append(view_asset(TICKETING, view, upstream))
     return assets

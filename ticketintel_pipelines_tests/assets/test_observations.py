@@ -19,6 +19,7 @@ from ticketintel_pipelines.ticketing.decoding import decode_days
 from ticketintel_pipelines.ticketing.features.observations import LABEL_MATURITY_DAYS, OBSERVATIONS, observe
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS
+from ticketintel_pipelines.warehouse.loading import load_parts
 from ticketintel_pipelines_tests.assets.handing_in import CONTRACT, address, write
 from ticketintel_pipelines_tests.conftest import WORLD_DAYS, WORLD_START, take_in
 
@@ -43,6 +44,7 @@ ORDER = f"o1,2026-01-01T09:40:00Z,u1,e1,s1,primary,1,42.50,USD,paid,0x{'1':0>64}
 PAYMENTS = "payment_id,paid_at,order_id,user_id,method,instrument_id,amount,currency,status,updated_at\n"
 PAYMENT = "p1,2026-01-01T09:45:00Z,o1,u1,card,visa,42.50,USD,{},{}\n"
 CHARGEBACKS = "chargeback_id,received_at,payment_id,amount,currency,reason\n"
+REVIEWS = "review_id,decided_at,transaction_id,verdict,fraud_kind,reviewer_id,updated_at\n"
 
 
 def at(day: str, time: str = "12:00:00") -> int:
@@ -91,6 +93,10 @@ def sold(workspace: Workspace, **different: object) -> None:
     )
     with workspace.engine() as engine:
         engine.execute(f"COPY (SELECT {values}) TO '{part}' (FORMAT parquet)")
+        with workspace.catalog() as catalog:
+            catalog.connection.execute("DELETE FROM ticketing.transactions WHERE transaction_id = %s", (row["transaction_id"],))
+            load_parts(catalog.connection, engine, TICKETING, TRANSACTIONS, {SPRING.first: part})
+            catalog.connection.commit()
 
 
 def platform(folder: Path, *, sessions: str = "", orders: str = "", payments: str = "", **more: str) -> Path:
@@ -128,9 +134,9 @@ def market(make_settings: Callable[..., Settings], world: Path) -> Workspace:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_day_by_day_gives_what_one_range_gives(market: Workspace, name: str) -> None:
-    # Labels come with the maturity of the world's few days.
-    first = WORLD_START + timedelta(days=LABEL_MATURITY_DAYS if name == "labels" else 0)
-    days, lake = DayRange(first, first + timedelta(days=WORLD_DAYS)), market.lake(TICKETING)
+    # Labels come with the first verdicts, and with the maturity of the world's few days.
+    last = WORLD_START + timedelta(days=WORLD_DAYS + (LABEL_MATURITY_DAYS if name == "labels" else 0))
+    days, lake = DayRange(WORLD_START, last), market.lake(TICKETING)
     for needed in BY_NAME[name].observes:
         observe(market, DayRange(WORLD_START, days.last), observation=BY_NAME[needed])
     together = observe(market, days, observation=BY_NAME[name])
@@ -290,6 +296,107 @@ def test_a_chargeback_for_another_reason_is_no_fraud(workspace: Workspace, tmp_p
     validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks))
     sold(workspace)
     assert [(row["settled"], row["fraud"]) for row in seen(workspace, "labels")] == [(1, 0)]
+
+
+def reviews(*verdicts: tuple[str, str]) -> str:
+    """Verdicts on the sale: the day of each and what it says, at eight in the morning."""
+    lines = (
+        f"v{number},2026-{day}T08:00:00Z,sale,{verdict},,desk-3,\n" for number, (day, verdict) in enumerate(verdicts, start=1)
+    )
+    return REVIEWS + "".join(lines)
+
+
+EIGHT = "08:00:00"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "charged_back", "news"),
+    [
+        pytest.param([("01-05", "fraud")], "01-20", [(at("01-05", EIGHT), 1, 1)], id="verdict before the chargeback"),
+        pytest.param([("01-25", "fraud")], "01-20", [(at("01-20", EIGHT), 1, 1)], id="verdict after the chargeback"),
+        pytest.param([("01-05", "honest")], None, [(at("01-05", EIGHT), 1, 0)], id="honest settles at once"),
+        pytest.param(
+            [("01-05", "honest"), ("01-15", "fraud")],
+            "01-20",
+            [(at("01-05", EIGHT), 1, 0), (at("01-15", EIGHT), 0, 1)],
+            id="honest, then overturned",
+        ),
+        pytest.param(
+            [("01-05", "fraud"), ("01-15", "honest")], None, [(at("01-05", EIGHT), 1, 1)], id="fraud, then taken back"
+        ),
+        pytest.param([("01-25", "honest")], "01-20", [(at("01-20", EIGHT), 1, 1)], id="honest after the chargeback"),
+        pytest.param(
+            [("01-05", "honest")],
+            "02-25",
+            [(at("01-05", EIGHT), 1, 0), (at("02-25", EIGHT), 0, 1)],
+            id="honest, then charged back",
+        ),
+        pytest.param([("03-01", "honest")], None, [(at("01-31"), 1, 0)], id="honest when it had settled long since"),
+        pytest.param(
+            [("03-01", "fraud")],
+            None,
+            [(at("01-31"), 1, 0), (at("03-01", EIGHT), 0, 1)],
+            id="fraud when it had settled long since",
+        ),
+        pytest.param(
+            [("01-05", "fraud"), ("03-25", "fraud")], "03-20", [(at("01-05", EIGHT), 1, 1)], id="verdict beyond what is read"
+        ),
+    ],
+)
+def test_a_transaction_settles_once_by_verdict_chargeback_or_age(
+    workspace: Workspace, tmp_path: Path, verdicts: list[tuple[str, str]], charged_back: str | None, news: list[tuple[int, ...]]
+) -> None:
+    chargebacks = CHARGEBACKS + (f"c1,2026-{charged_back}T08:00:00Z,p1,42.50,USD,fraud\n" if charged_back else "")
+    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks, fraud_reviews=reviews(*verdicts)))
+    sold(workspace)
+    labels = seen(workspace, "labels")
+    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
+    assert {row["instrument_key"] for row in labels} == {key("visa")}
+    days = sorted({SPRING.first + timedelta(days=(row[0] - at("01-01", "00:00:00")) // 86_400_000_000) for row in news})
+    told_of = {date.fromisoformat(f"2026-{day}") for day, _ in verdicts} | {date(2026, 3, 20)}
+    alone = {}
+    for day in sorted({*days, *told_of}):
+        alone |= observe(workspace, DayRange(day, day), observation=BY_NAME["labels"])
+    assert sorted(alone) == days
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "news"),
+    [
+        ([], []),
+        ([("01-05", "honest")], [(at("01-05", EIGHT), 1, 0)]),
+        ([("03-20", "fraud")], [(at("03-20", EIGHT), 1, 1)]),
+        ([("01-05", "honest"), ("03-25", "fraud")], [(at("01-05", EIGHT), 1, 0), (at("03-25", EIGHT), 0, 1)]),
+    ],
+)
+def test_a_transaction_without_an_order_settles_by_verdict_alone(
+    workspace: Workspace, tmp_path: Path, verdicts: list[tuple[str, str]], news: list[tuple[int, ...]]
+) -> None:
+    validated(workspace, platform(tmp_path / "raw", fraud_reviews=reviews(*verdicts)))
+    sold(workspace, kind="resale", seller_address=address("a"), **dict.fromkeys(("order_id", "user_id", "price_usd")))
+    labels = seen(workspace, "labels")
+    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
+    assert all((row["wallet_key"], row["instrument_key"]) == (key(address("b")), None) for row in labels)
+
+
+def test_a_verdict_tells_of_its_transaction_once_it_is_known(workspace: Workspace, tmp_path: Path) -> None:
+    late = f"{REVIEWS}v1,2026-01-05T08:00:00Z,sale,fraud,bot,desk-3,2026-01-07T09:00:00Z\n"
+    validated(workspace, platform(tmp_path / "raw", fraud_reviews=late))
+    sold(workspace)
+    assert [row["seen"] for row in seen(workspace, "labels")] == [at("01-07", "09:00:00")]
+
+
+def test_every_simulated_verdict_names_a_transaction_of_the_ledger(market: Workspace) -> None:
+    with market.catalog() as catalog:
+        named = catalog.connection.execute(
+            "SELECT count(*), count(t.transaction_id) FROM ticketing.fraud_reviews LEFT JOIN ticketing.transactions t "
+            "USING (transaction_id)"
+        ).fetchone()
+        refused = catalog.connection.execute(
+            "SELECT count(*) FROM ops.quarantine WHERE table_name = 'fraud_reviews'"
+        ).fetchone()
+    assert named[0] == named[1] > 0
+    assert refused == (0,)
 
 
 def test_an_event_comes_onto_the_market_and_leaves_it(workspace: Workspace, tmp_path: Path) -> None:

@@ -152,6 +152,9 @@ def test_what_names_a_transaction_names_the_one_on_the_chain(played_world: Playe
     assert orders.drop_columns("transaction_hash").equals(before.drop_columns("transaction_hash"))
     truth = pq.read_table(played_world.carried / "truth" / "transactions.parquet")
     assert set(truth["transaction_hash"].to_pylist()) <= hashes
+    named = {name.split(":")[0] for name in truth["transaction_id"].to_pylist()}
+    named |= {row["transaction_id"].split(":")[0] for row in rows_of(played_world.carried, "fraud_reviews")}
+    assert named <= hashes
 
 
 def test_defects_of_logs_are_played_as_far_as_a_chain_can_have_them(played_world: PlayedWorld) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import pytest
 from ticketintel_pipelines.chain.events import ORDER_FULFILLED, TICKET_SOLD, TRANSFER
 from ticketintel_pipelines.contract import ColumnType, Follows, Holds, InRange, Matches, NotNull, OneOf, Refers, Unique
 from ticketintel_pipelines.ticketing.simulator import SimulationSummary, simulate
+from ticketintel_pipelines.ticketing.simulator.played_files import carry_hashes
+from ticketintel_pipelines.ticketing.simulator.playing import Played
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.common import VERSION_COLUMNS
 
@@ -41,6 +44,7 @@ TABLES = (
     "chargebacks",
     "security_events",
     "api_requests",
+    "fraud_reviews",
 )
 ETHEREUM_ETL = {
     "blocks": ("number", "hash", "parent_hash", "timestamp"),
@@ -54,6 +58,12 @@ ETHEREUM_ETL = {
         "address",
         "topics",
         "data",
+    ),
+}
+PREDICATES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "starts_with(path, '/')": lambda row: row["path"].startswith("/"),
+    "fraud_kind IS NULL OR verdict IS DISTINCT FROM 'honest'": lambda row: (
+        None is row["fraud_kind"] or row["verdict"] != "honest"
     ),
 }
 DISHONEST = {"scalping", "bot", "wash_trade", "stolen_card", "account_takeover"}
@@ -76,6 +86,9 @@ class Extract:
         for name in TABLES:
             kept = {key_of(name, row): row for row in self.raw[name] if key_of(name, row) not in planted[name]}
             self.clean[name] = list(kept.values())
+        # The ledger is no raw table; verdicts name its rows.
+        ledger = [{**row, "occurred_at": row["block_timestamp"]} for row in self.truth["transactions"]]
+        self.parents = parents_of({**self.clean, "transactions": ledger})
 
 
 def _rows(paths: list[Path]) -> list[Row]:
@@ -305,8 +318,7 @@ def broken_rules(table: str, row: Row, parents: dict[tuple[str, str], dict[Any, 
                     # Whether the parent exists is another rule's matter.
                     fails = parent is not None and row[time] < parent[not_before]
             case Holds(sql=sql):
-                assert sql == "starts_with(path, '/')"
-                fails = not row["path"].startswith("/")
+                fails = not PREDICATES[sql](row)
             case Unique():
                 continue
         if fails:
@@ -320,7 +332,7 @@ def parents_of(rows: dict[str, list[Row]]) -> dict[tuple[str, str], dict[Any, Ro
 
 
 def test_clean_rows_keep_every_declared_rule(wide_world: Extract) -> None:
-    parents = parents_of(wide_world.clean)
+    parents = wide_world.parents
     for name in TABLES:
         if name in ETHEREUM_ETL:
             continue
@@ -382,7 +394,7 @@ def test_nobody_trades_a_ticket_after_the_doors_open(world: Extract) -> None:
 def test_every_planted_defect_is_in_the_files_and_every_kind_every_day(world: Extract) -> None:
     counts = {name: Counter(key_of(name, row) for row in world.raw[name]) for name in TABLES}
     rows = {name: {key_of(name, row): row for row in world.raw[name]} for name in TABLES}
-    parents = parents_of(world.clean)
+    parents = world.parents
     seen: dict[tuple[str, str], set[datetime.date]] = defaultdict(set)
     for defect in world.truth["defects"]:
         table, key = defect["table"], defect["key"]
@@ -468,6 +480,82 @@ def test_stolen_payments_lead_to_chargebacks_weeks_later(wide_world: Extract) ->
     end = datetime.datetime.combine(START + datetime.timedelta(days=LONG_DAYS), datetime.time(), datetime.UTC)
     received = {row["payment_id"] for row in wide_world.clean["chargebacks"]}
     assert received == {key for key, row in truth.items() if row["received_at"] < end}
+
+
+def test_the_fraud_desk_finds_most_fraud_within_weeks(wide_world: Extract) -> None:
+    occurred = {row["transaction_id"]: row for row in wide_world.truth["transactions"]}
+    assert len(occurred) == len(wide_world.truth["transactions"])
+    first: dict[str, Row] = {}
+    for review in wide_world.truth["fraud_reviews"]:
+        name = review["transaction_id"]
+        assert review["label"] == occurred[name]["label"]
+        if name not in first or review["decided_at"] < first[name]["decided_at"]:
+            first[name] = review
+    delays = sorted(review["decided_at"] - occurred[name]["block_timestamp"] for name, review in first.items())
+    assert datetime.timedelta(0) < delays[0] <= delays[-1] <= datetime.timedelta(days=25, seconds=1)
+    assert datetime.timedelta(days=3) < delays[len(delays) // 2] < datetime.timedelta(days=8)
+    found = [review for review in first.values() if review["label"] != "honest"]
+    slow = {"stolen_card"}
+    fraud = [row for row in occurred.values() if row["is_fraud"] and row["label"] not in slow]
+    assert 0.6 < sum(review["label"] not in slow for review in found) / len(fraud) < 0.95
+    assert 0.5 < len(found) / (len(first) - len(found)) < 2
+    wrong = [r for r in first.values() if (r["verdict"] == "fraud") != (r["label"] != "honest")]
+    assert 0 < len(wrong) / len(first) < 0.1
+    assert {review["fraud_kind"] for review in found if review["verdict"] == "fraud"} >= DISHONEST - slow
+
+
+def test_the_verdicts_of_a_day_are_those_that_were_due(wide_world: Extract) -> None:
+    end = datetime.datetime.combine(START + datetime.timedelta(days=LONG_DAYS), datetime.time(), datetime.UTC)
+
+    def verdicts(rows: list[Row]) -> Counter[tuple[Any, ...]]:
+        return Counter((row["transaction_id"], row["decided_at"], row["verdict"]) for row in rows if row["decided_at"] < end)
+
+    assert verdicts(wide_world.clean["fraud_reviews"]) == verdicts(wide_world.truth["fraud_reviews"])
+
+
+def test_verdicts_name_a_sale_by_its_market_s_log_and_a_gift_by_its_transfer(wide_world: Extract) -> None:
+    topics = {(log["transaction_hash"], log["log_index"]): log["topics"][0] for log in wide_world.clean["logs"]}
+    sold = {transaction for (transaction, _), topic in topics.items() if topic != TRANSFER.topic}
+    for row in wide_world.truth["transactions"]:
+        transaction, index, place = row["transaction_id"].split(":")
+        assert transaction == row["transaction_hash"]
+        assert place == "0"
+        assert (topics[transaction, int(index)] == TRANSFER.topic) == (transaction not in sold)
+        assert abs(int(index) - row["log_index"]) == (transaction in sold)
+
+
+def test_fraud_without_any_trace_is_rare_and_a_ring_s_first_hop_has_most_of_it(wide_world: Extract) -> None:
+    truth = wide_world.truth["transactions"]
+    fraud = [row for row in truth if row["is_fraud"]]
+    hidden = [row for row in truth if row["is_hidden"]]
+    assert all(row["is_fraud"] for row in hidden)
+    assert 0 < len(hidden) / len(fraud) < 0.15
+    assert {row["label"] for row in hidden} <= {"wash_trade", "scalping"}
+    moves = {(move["transaction"], move["log_index"]): move for move in transfers(wide_world.clean["logs"])}
+    washed: set[tuple[str, int]] = set()
+    for row in sorted(fraud, key=lambda row: (row["block_timestamp"], row["log_index"])):
+        if row["label"] == "wash_trade":
+            move = moves[row["transaction_hash"], row["log_index"]]
+            token = (move["contract"], move["token"])
+            assert not (row["is_hidden"] and token in washed)
+            washed.add(token)
+
+
+def test_verdicts_of_a_played_world_name_the_transactions_of_the_chain(tmp_path: Path) -> None:
+    simulate(tmp_path, days=DAYS, daily_events=DAILY_EVENTS, seed=SEED, start=START)
+    before = pq.read_table(tmp_path / "fraud_reviews")["transaction_id"].to_pylist()
+    simulated = sorted(set(pq.read_table(tmp_path / "logs")["transaction_hash"].to_pylist()))
+    on_chain = [f"0x{number:064x}" for number in range(len(simulated))]
+    heights = pq.read_table(tmp_path / "blocks").select(["number", "hash", "parent_hash"])
+    transactions = pa.table({"simulated_hash": simulated, "hash": on_chain})
+    carry_hashes(tmp_path, Played(31337, 1, 2, 3, 0, (), heights, transactions))
+    hash_of = dict(zip(simulated, on_chain, strict=True))
+    after = pq.read_table(tmp_path / "fraud_reviews")["transaction_id"].to_pylist()
+    assert after == [f"{hash_of[transaction]}:{rest}" for transaction, rest in (name.split(":", 1) for name in before)]
+    assert after
+    for row in _rows([tmp_path / "truth" / "transactions.parquet"]):
+        assert row["transaction_id"].startswith(row["transaction_hash"] + ":")
+        assert row["transaction_hash"] in hash_of.values()
 
 
 def test_sizes_out_of_range_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
 -- column total_transactions: Ticket transactions of every kind (sales, issues, gifts, burns) in the hour.
 -- column total_revenue: Sum of the prices paid in primary sales and resales, in `revenue_currency`; sales without a recorded price count as zero.
 -- column revenue_currency: Currency of total_revenue.
--- column avg_fraud_score: Mean of the newest fraud scores of the hour's transactions, 0 to 1; null until a model has scored.
+-- column avg_fraud_score: Mean fraud score of the hour's transactions, 0 to 1; null until a model has scored.
 -- column blocked_count: Transactions of the hour that the fraud model decided to block; null where none was scored.
 WITH newest AS (
     SELECT max(occurred_at) AS occurred_at
@@ -37,12 +37,12 @@ recent AS (
 ),
 
 predictions AS (
-    SELECT DISTINCT ON (transaction_id)
+    SELECT
         transaction_id,
         fraud_score,
         decision
     FROM ticketing.fraud_predictions
-    ORDER BY transaction_id, scored_at DESC
+    WHERE occurred_at >= (SELECT min(hour) FROM hours)
 ),
 
 figures AS (

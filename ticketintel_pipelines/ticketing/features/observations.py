@@ -5,7 +5,7 @@ feature saw does not change when the platform changes the row. A file reads rela
 few days before them from the lake, and whatever those name from the days on which it was recorded, found by Postgres' indexes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import SEEN_COLUMN, TRANSACTION_ID
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.warehouse.catalog import Catalog
+from ticketintel_pipelines.warehouse.feature_days import rows_published
 from ticketintel_pipelines.warehouse.lookups import look_up
 from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
 
@@ -33,14 +34,14 @@ LATE_DAYS = 30
 BEFORE_DAYS = 3
 """An order, its session and its payment come at most so long before the transaction that they lead to."""
 LABEL_MATURITY_DAYS = 30
-"""A transaction counts as honest once it is so old without being charged back; three quarters of the simulated chargebacks,
+"""A paid transaction counts as honest once it is so old and not known as fraud; three quarters of the simulated chargebacks,
 which take 7 to 60 days, have come by then.
 """
 DELIVERED_DAYS = 1
 """The ledger joins an order to a transaction of its own day or of the next one."""
 ANNOUNCED_DAYS = 730
 """No event starts later than so long after it was announced."""
-LONGEST_PIECE_DAYS = 31
+LONGEST_PIECE_DAYS, MOST_SPARSE_DAYS = 31, 366
 MOVED = (
     "kind",
     "contract_address",
@@ -89,8 +90,7 @@ def observe(workspace: Workspace, days: DayRange, *, observation: Observation) -
     """Put the rows seen on some days into the lake; days without any are left out of the answer."""
     observed: dict[date, Observed] = {}
     lake = workspace.lake(TICKETING)
-    for first in days.days[::LONGEST_PIECE_DAYS]:
-        piece_days = DayRange(first, min(first + timedelta(days=LONGEST_PIECE_DAYS - 1), days.last))
+    for piece_days in _pieces(workspace, observation, days):
         with workspace.engine() as engine, workspace.catalog() as catalog, scratch_folder(lake) as scratch:
             engine.execute("CREATE MACRO key_of(value) AS CAST(md5_number_lower(value) >> 1 AS BIGINT)")
             engine.execute(
@@ -106,6 +106,25 @@ def observe(workspace: Workspace, days: DayRange, *, observation: Observation) -
                 observed[day] = Observed(len(rows), content_hash(rows))
             swap_in(lake, FEATURE_STAGE, observation.name, piece_days, parts)
     return observed
+
+
+def _pieces(workspace: Workspace, observation: Observation, days: DayRange) -> Iterator[DayRange]:
+    """Months; where these have few rows, as many of them together as the settings allow, up to a year."""
+    with workspace.catalog() as catalog:
+        rows = rows_published(catalog.connection, TICKETING.name, (*observation.reads, *observation.observes))
+    months = [
+        DayRange(first, min(first + timedelta(days=LONGEST_PIECE_DAYS - 1), days.last))
+        for first in days.days[::LONGEST_PIECE_DAYS]
+    ]
+    piece, held = months[0], 0
+    for month in months:
+        more = sum(rows.get(day, 0) for day in month.days)
+        if held + more > workspace.settings.chunk_rows or (month.last - piece.first).days >= MOST_SPARSE_DAYS:
+            if month.first > piece.first:
+                yield piece
+            piece, held = month, 0
+        piece, held = DayRange(piece.first, month.last), held + more
+    yield piece
 
 
 def first_versions(
@@ -233,25 +252,59 @@ def _event_life(piece: Piece) -> None:
 def _labels(piece: Piece) -> None:
     maturity = timedelta(days=LABEL_MATURITY_DAYS)
     piece.engine.execute(f"CREATE TEMP TABLE maturity AS SELECT {LABEL_MATURITY_DAYS * MICROSECONDS_OF_DAY} AS microseconds")
-    # Those of the transactions that mature on the days, and those that become known on them; an order charged back twice has
-    # one fraud if the two are no further apart than this reaches.
+    # Those of the transactions that mature on the days, and those that become known on them; an order charged back twice, or
+    # reviewed after it was, has one fraud if the two are no further apart than this reaches.
     around(piece, "chargebacks", ("payment_id", "reason"), LABEL_MATURITY_DAYS + LATE_DAYS)
     first_versions(piece, "payments", ("order_id",), (), "SELECT payment_id FROM chargebacks WHERE reason = 'fraud'")
     piece.engine.execute(
         "CREATE TEMP TABLE frauds AS SELECT p.order_id, min(c.seen) AS seen FROM chargebacks AS c "
         "JOIN payments AS p ON p.payment_id = c.payment_id WHERE c.reason = 'fraud' GROUP BY p.order_id"
     )
+    around(piece, "fraud_reviews", ("transaction_id", "verdict"), LABEL_MATURITY_DAYS + LATE_DAYS)
     first_versions(piece, "orders", (), (), f"SELECT order_id FROM frauds{SEEN_ON_THE_DAYS}")
-    ordered = [row[0] for row in fetch_rows(piece.engine, "SELECT DISTINCT CAST(created_at AS DATE) FROM orders")]
-    days = {day + timedelta(days=more) for day in ordered for more in range(DELIVERED_DAYS + 1)}
+    days = {day + timedelta(days=more) for day in _days_of(piece, "orders") for more in range(DELIVERED_DAYS + 1)}
+    first_versions(piece, "transactions", (), (), f"SELECT transaction_id FROM fraud_reviews{SEEN_ON_THE_DAYS}")
+    days |= _days_of(piece, "transactions")
     days |= set(DayRange(piece.days.first - maturity, piece.days.last - maturity).days)
     # An order that became known only after its transaction is not named by what was observed then.
     first_versions(piece, "transactions", ("order_id",), days)
-    observed_before(piece, "earlier", sorted(days))
     piece.engine.execute(
-        "CREATE TEMP TABLE fulfilled AS SELECT transactions.order_id, earlier.* EXCLUDE (order_id) FROM earlier "
-        "JOIN transactions USING (transaction_id) WHERE transactions.order_id IS NOT NULL"
+        f"CREATE TEMP TABLE told AS SELECT transaction_id FROM fraud_reviews{SEEN_ON_THE_DAYS} UNION "
+        f"SELECT transaction_id FROM transactions SEMI JOIN (SELECT order_id FROM frauds{SEEN_ON_THE_DAYS}) USING (order_id)"
     )
+    _find_all_reviews(piece)
+    piece.engine.execute(
+        "CREATE TEMP TABLE concerned AS SELECT transaction_id FROM told UNION "
+        "SELECT transaction_id FROM transactions, span, maturity WHERE order_id IS NOT NULL "
+        "AND seen >= span.first - maturity.microseconds AND seen < span.past - maturity.microseconds"
+    )
+    observed_before(piece, "earlier", sorted(days), " SEMI JOIN concerned USING (transaction_id)")
+    piece.engine.execute(
+        "CREATE TEMP TABLE judged AS SELECT transactions.order_id, earlier.* EXCLUDE (order_id) FROM earlier "
+        "JOIN transactions USING (transaction_id)"
+    )
+
+
+def _days_of(piece: Piece, name: str) -> set[date]:
+    """The days on which the rows of a relation lie."""
+    return {
+        row[0] for row in fetch_rows(piece.engine, f"SELECT DISTINCT CAST({TICKETING.by_name[name].time} AS DATE) FROM {name}")
+    }
+
+
+def _find_all_reviews(piece: Piece) -> None:
+    """Add to `fraud_reviews` every verdict on the transactions that are `told` of, however long ago it was given."""
+    told = fetch_table(piece.engine, "SELECT transaction_id FROM told")
+    known = look_up(piece.catalog.connection, TICKETING, "fraud_reviews", ("transaction_id",), told, ("review_id",))
+    piece.engine.register("known_reviews", known)
+    older = "SELECT review_id FROM known_reviews ANTI JOIN fraud_reviews USING (review_id)"
+    if fetch_rows(piece.engine, f"{older} LIMIT 1"):
+        piece.engine.execute("ALTER TABLE fraud_reviews RENAME TO recent_reviews")
+        first_versions(
+            piece, "fraud_reviews", ("transaction_id", "verdict"), (), older.replace("fraud_reviews", "recent_reviews")
+        )
+        piece.engine.execute("INSERT INTO fraud_reviews SELECT * FROM recent_reviews")
+    piece.engine.unregister("known_reviews")
 
 
 def midnight(day: date) -> datetime:
@@ -373,7 +426,7 @@ OBSERVATIONS = (
             _whole("settled", "1 where the transaction counts as judged from now on.", required=True),
             _whole("fraud", "1 where fraud became known.", required=True),
         ),
-        ("chargebacks", "payments", "orders", "transactions"),
+        ("chargebacks", "fraud_reviews", "payments", "orders", "transactions"),
         _labels,
         looks_back_days=LABEL_MATURITY_DAYS + LATE_DAYS,
         observes=("transactions",),

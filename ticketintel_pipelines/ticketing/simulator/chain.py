@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ticketintel_pipelines.chain.encode import encode_seaport_listing, encode_ticket_sold, encode_transfer
 from ticketintel_pipelines.chain.hexadecimal import bytes_to_hex
@@ -32,7 +33,10 @@ def _address(text: str) -> np.ndarray:
 
 @dataclass
 class ChainDay:
-    """What the chain recorded on one day. `hashes` are the transactions' (n, 32) by number of transaction."""
+    """What the chain recorded on one day. `hashes` are the transactions' (n, 32) by number of transaction.
+
+    `moves` are the day's moves in chain order; `ledger_log` is for each the place of the log by which the ledger names it.
+    """
 
     blocks: pa.Table
     logs: pa.Table
@@ -41,6 +45,8 @@ class ChainDay:
     log_transaction_index: np.ndarray
     is_transfer: np.ndarray
     hashes: np.ndarray
+    moves: Moves
+    ledger_log: np.ndarray
     truth: pa.Table
 
 
@@ -70,6 +76,9 @@ def record_day(world: World, day: Day, moves: Moves, transactions: int) -> Chain
     logs_of = np.where(moves.market == Market.GIFT, 1, 2)
     first_log = running_total(first * rng.integers(0, FOREIGN_LOGS, rows) + logs_of, moves.block) - logs_of
     transfer_log = first_log + (moves.market == Market.SEAPORT)
+    # A sale is named by the log of its market, which comes after the transfer on the platform and before it on Seaport.
+    offset = np.array([1, 1, -1, 0])[moves.market.astype(np.int64)]
+    ledger_log = transfer_log + offset
     prices = _prices_in_wei(world, day, moves)
     sold = np.flatnonzero((moves.market == Market.PRIMARY) | (moves.market == Market.RESALE))
     listed = np.flatnonzero(moves.market == Market.SEAPORT)
@@ -99,9 +108,17 @@ def record_day(world: World, day: Day, moves: Moves, transactions: int) -> Chain
             "block_timestamp": timestamps(day.block_time(moves.block)),
             "label": choose([label.name.lower() for label in Label], moves.label),
             "is_fraud": pa.array(moves.label != Label.HONEST),
+            "transaction_id": transaction_ids(hashes[moves.transaction], ledger_log),
         }
     )
-    return ChainDay(blocks, logs, height, index, transaction_index[source], order < rows, hashes, truth)
+    is_transfer = order < rows
+    return ChainDay(blocks, logs, height, index, transaction_index[source], is_transfer, hashes, moves, ledger_log, truth)
+
+
+def transaction_ids(hashes: np.ndarray, log_index: np.ndarray) -> pa.StringArray:
+    """Ticket transactions by the names that the ledger gives them; each log of this world moves one token, place 0."""
+    index = pa.array(log_index.astype(np.int64)).cast(pa.string())
+    return pc.binary_join_element_wise(bytes_to_hex(hashes), index, "0", ":")
 
 
 def _blocks(world: World, day: Day, rng: np.random.Generator) -> pa.Table:

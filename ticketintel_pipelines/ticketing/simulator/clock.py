@@ -44,6 +44,7 @@ class Purpose(IntEnum):
     TICKETS = 15
     INSTRUMENTS = 16
     TAKE_OVERS = 17
+    REVIEWS = 18
 
 
 def generator(seed: int, day: int, purpose: Purpose) -> np.random.Generator:

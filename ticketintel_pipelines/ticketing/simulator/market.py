@@ -217,6 +217,7 @@ def mint(world: World, day: Day, orders: Orders, paid_us: np.ndarray) -> Moves:
         due_market=orders.due_market[source],
         due_label=label,
         reserved=False,
+        traced=False,
         day=np.full(rows, day.index, dtype=np.int32),
         ticket_serial=np.arange(rows),
     )

@@ -254,6 +254,39 @@ class Campaigns:
 
 
 @dataclass(frozen=True)
+class FraudDesk:
+    """The platform's reviewers: which ticket transactions they look at, what they say of them, and how much later."""
+
+    found: tuple[float, ...] = (0.0, 0.78, 0.82, 0.80, 0.30, 0.80)
+    """By label: transactions that are reviewed. Stolen cards are mostly left to the chargeback."""
+    honest_per_fraud: float = 1.0
+    """Honest transactions that are reviewed, for every dishonest one."""
+    suspicion_retried: float = 6.0
+    suspicion_bulk: float = 4.0
+    suspicion_mark_up: float = 4.0
+    suspicion_rush: float = 2.0
+    """Added to a weight of 1: how much rather an honest transaction is reviewed after a failed payment, in an order of
+    `bulk_quantity` or more, resold at `marked_up` times its face value or more, bought within `rush_s` of the sale's opening.
+    """
+    bulk_quantity: int = 4
+    marked_up: float = 1.3
+    rush_s: float = 300.0
+    wrong: float = 0.015
+    """First verdicts that are wrong."""
+    overturned_wrong: float = 0.4
+    overturned_right: float = 0.004
+    """Wrong and right first verdicts that a second review overturns; together about one verdict in a hundred."""
+    kind_unnamed: float = 0.1
+    """Verdicts of fraud that leave open which kind it is."""
+    delay_days: float = 5.0
+    """Median delay of a verdict, days; a second review follows the first by as long again."""
+    delay_spread: float = 0.7
+    """Sigma of the log-normal delay."""
+    delay_most_days: float = 25.0
+    reviewers: int = 8
+
+
+@dataclass(frozen=True)
 class Dirt:
     """Defects planted into the extract."""
 
@@ -280,6 +313,7 @@ class Parameters:
     trade: Trade = Trade()
     crowd: Crowd = Crowd()
     campaigns: Campaigns = Campaigns()
+    desk: FraudDesk = FraudDesk()
     dirt: Dirt = Dirt()
     least_daily_events: int = 100
     most_daily_events: int = 900_000

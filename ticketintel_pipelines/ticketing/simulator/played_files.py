@@ -36,17 +36,29 @@ def carry_hashes(folder: Path, played: Played) -> None:
     def named(table: pa.Table) -> pa.Table:
         return _with(table, "transaction_hash", transactions(table["transaction_hash"]))
 
+    def begins_with_hash(table: pa.Table, name: str) -> pa.Table:
+        hashes = pc.utf8_slice_codeunits(table[name], 0, _HASH_CHARACTERS)
+        rest = pc.utf8_slice_codeunits(table[name], _HASH_CHARACTERS, 1 << 20)
+        return _with(table, name, pc.binary_join_element_wise(transactions(hashes), rest, ""))
+
+    def reviewed(table: pa.Table) -> pa.Table:
+        return begins_with_hash(table, "transaction_id")
+
     def defects(table: pa.Table) -> pa.Table:
         # The key of a log is its transaction's hash, a colon and its index; no other key begins with such a hash.
-        hashes = pc.utf8_slice_codeunits(table["key"], 0, _HASH_CHARACTERS)
-        rest = pc.utf8_slice_codeunits(table["key"], _HASH_CHARACTERS, 1 << 20)
-        return _with(table, "key", pc.binary_join_element_wise(transactions(hashes), rest, ""))
+        return begins_with_hash(table, "key")
 
     truth = folder / TRUTH_FOLDER
-    for pattern, change in (("blocks/*.parquet", blocks), ("logs/*.parquet", logs), ("orders/*.parquet", named)):
+    for pattern, change in (
+        ("blocks/*.parquet", blocks),
+        ("logs/*.parquet", logs),
+        ("orders/*.parquet", named),
+        ("fraud_reviews/*.parquet", reviewed),
+    ):
         for path in sorted(folder.glob(pattern)):
             _rewrite(path, change)
-    _rewrite(truth / "transactions.parquet", named)
+    _rewrite(truth / "transactions.parquet", lambda table: reviewed(named(table)))
+    _rewrite(truth / "fraud_reviews.parquet", reviewed)
     _rewrite(truth / "defects.parquet", defects)
 
 

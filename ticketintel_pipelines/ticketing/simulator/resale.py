@@ -51,12 +51,17 @@ class Floor:
         self.busy[tokens] = True
 
 
-def resale_price(rng: np.random.Generator, world: World, tokens: np.ndarray) -> np.ndarray:
-    """What honest sellers ask: more for popular events that are nearly sold out; cents, shape (n,)."""
+def usual_mark_up(world: World, tokens: np.ndarray) -> np.ndarray:
+    """Mean log mark-up of honest sellers: more for popular events that are nearly sold out; shape (n,)."""
     trade, events = world.parameters.trade, world.events
     event = world.tokens.event[tokens]
     demand = events.sold[event] / events.capacity[event] * np.minimum(np.log1p(events.popularity[event]), 2.0)
-    mark_up = trade.mark_up_base + trade.mark_up_demand * demand + rng.normal(0, trade.mark_up_spread, len(tokens))
+    return trade.mark_up_base + trade.mark_up_demand * demand
+
+
+def resale_price(rng: np.random.Generator, world: World, tokens: np.ndarray) -> np.ndarray:
+    """What honest sellers ask, cents, shape (n,)."""
+    mark_up = usual_mark_up(world, tokens) + rng.normal(0, world.parameters.trade.mark_up_spread, len(tokens))
     return _round_price(world, world.tokens.face_cents[tokens] * np.exp(mark_up))
 
 

@@ -50,6 +50,7 @@ from ticketintel_pipelines.ticketing.simulator.resale import (
     resale_moves,
     resale_orders,
 )
+from ticketintel_pipelines.ticketing.simulator.reviews import foresee_reviews, reviews_table, reviews_truth
 from ticketintel_pipelines.ticketing.simulator.season import Events, announce, found_organisers
 from ticketintel_pipelines.ticketing.simulator.texts import (
     Ids,
@@ -61,6 +62,7 @@ from ticketintel_pipelines.ticketing.simulator.texts import (
     timestamps,
     where,
 )
+from ticketintel_pipelines.ticketing.simulator.traces import hidden_moves
 from ticketintel_pipelines.ticketing.simulator.visits import (
     build_sessions,
     requests_table,
@@ -75,6 +77,7 @@ from ticketintel_pipelines.ticketing.simulator.world import (
     Market,
     Moves,
     Orders,
+    Reviews,
     Status,
     Tokens,
     Trades,
@@ -159,6 +162,7 @@ def found_world(seed: int, daily_events: int, parameters: Parameters = PARAMETER
         events=no_rows(Events),
         tokens=no_rows(Tokens),
         chargebacks=no_rows(Chargebacks),
+        reviews=no_rows(Reviews),
         cents_per_ether=parameters.trade.eth_usd * CENTS,
         last_block_hash=generator(seed, 0, Purpose.RATE).integers(0, 256, 32, dtype=np.uint8),
         carry=first_budget(transactions, campaigns.least, campaigns.full_start_transactions),
@@ -220,10 +224,15 @@ def simulate_day(world: World, day: Day, ids: Ids, defects: bool) -> tuple[dict[
     others = sum(table.num_rows for name, table in tables.items() if name != "blocks")
     requests = max(round(size * parameters.volume.least_api_requests), round(size) - others)
     tables["api_requests"] = requests_table(world, day, ids, sessions, tables["sessions"], requests)
+    hidden = hidden_moves(world, day, orders, trading.intrusions, chain.moves)
+    reviewed = foresee_reviews(world, day, orders, chain)
+    # Not among the records that requests fill up: they are few, and the other tables do not depend on them.
+    tables["fraud_reviews"] = reviews_table(world, day, ids)
     known = {
         "wallets": _wallets(world, ids, np.arange(first_actor, row_count(world.actors))),
-        "transactions": chain.truth,
+        "transactions": chain.truth.append_column("is_hidden", pa.array(hidden)),
         "chargebacks": _foreseen(ids, foreseen),
+        "fraud_reviews": reviews_truth(reviewed),
         "defects": TRUTH_SCHEMA.empty_table(),
     }
     if defects:

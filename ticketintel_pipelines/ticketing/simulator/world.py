@@ -57,7 +57,8 @@ class Tokens:
     """One row per minted token, which is one ticket. Times in microseconds, money in cents.
 
     `order_quantity` is the size of the order that minted it. `due_us` is when its owner means to pass it on (NEVER
-    otherwise), `due_market` and `due_label` how and why. `reserved` tokens belong to a running wash-trading ring.
+    otherwise), `due_market` and `due_label` how and why. `reserved` tokens belong to a running wash-trading ring. `traced`
+    tokens were moved dishonestly in a way that can be seen.
     """
 
     event: np.ndarray
@@ -72,6 +73,7 @@ class Tokens:
     due_market: np.ndarray
     due_label: np.ndarray
     reserved: np.ndarray
+    traced: np.ndarray
     day: np.ndarray
     ticket_serial: np.ndarray
 
@@ -164,6 +166,22 @@ class Chargebacks:
 
 
 @dataclass
+class Reviews:
+    """Verdicts of the fraud desk to come. `hash` (n, 32) and `log_index` name the ticket transaction.
+
+    `kind` is the label that the reviewer names, HONEST where none is named; `label` is the truth.
+    """
+
+    decided_us: np.ndarray
+    hash: np.ndarray
+    log_index: np.ndarray
+    is_fraud: np.ndarray
+    kind: np.ndarray
+    reviewer: np.ndarray
+    label: np.ndarray
+
+
+@dataclass
 class World:
     """The state between two days."""
 
@@ -176,6 +194,7 @@ class World:
     events: Events
     tokens: Tokens
     chargebacks: Chargebacks
+    reviews: Reviews
     cents_per_ether: float
     last_block_hash: np.ndarray
     carry: np.ndarray
@@ -184,6 +203,8 @@ class World:
     """By role: groups of accounts under one hand that may act again."""
     rings: list[Ring] = field(default_factory=list)
     rings_founded: int = 0
+    traced_actors: set[int] = field(default_factory=set)
+    """Dishonest buyers of whom an order showed what they are."""
 
     @property
     def transactions_per_day(self) -> float:

@@ -4,6 +4,7 @@ from ticketintel_pipelines.contract import (
     Column,
     ColumnType,
     Follows,
+    Holds,
     InRange,
     Matches,
     OneOf,
@@ -240,6 +241,9 @@ CHECK_INS = Table(
     ),
 )
 
+FRAUD_KINDS = ("stolen_card", "account_takeover", "bot", "scalping", "wash_trade")
+VERDICTS = ("fraud", "honest")
+
 CHARGEBACKS = Table(
     name="chargebacks",
     grain="one payment reversed by the payer's bank",
@@ -272,6 +276,51 @@ CHARGEBACKS = Table(
             "paid_before_reversed",
             Refers("payment_id", "payments", "payment_id", not_before="paid_at", time="received_at"),
             "the chargeback is older than the payment it reverses",
+        ),
+    ),
+)
+
+FRAUD_REVIEWS = Table(
+    name="fraud_reviews",
+    grain="one verdict of the fraud desk on one ticket transaction",
+    description="What reviewers say of ticket transactions: labels of fraud of every kind, also where no payment can be "
+    "reversed. A second review of a transaction is a row of its own.",
+    source=Source.PLATFORM,
+    key=("review_id",),
+    time="decided_at",
+    retention=RetentionClass.AUDIT_AND_SECURITY,
+    version=KNOWN_AT.name,
+    columns=(
+        Column("review_id", ColumnType.TEXT, "Review."),
+        Column("decided_at", ColumnType.TIMESTAMP, "When the reviewer decided.", unit="UTC"),
+        Column("transaction_id", ColumnType.TEXT, "Ticket transaction that was reviewed, as `transactions` names it."),
+        Column("verdict", ColumnType.TEXT, "fraud or honest."),
+        Column(
+            "fraud_kind",
+            ColumnType.TEXT,
+            "stolen_card, account_takeover, bot, scalping or wash_trade; null where the verdict names none.",
+            required=False,
+        ),
+        Column("reviewer_id", ColumnType.TEXT, "Code of the operator who decided.", personal=PersonalData.LINK),
+        *VERSION_COLUMNS,
+    ),
+    extra_rules=(
+        Rule("verdict_known", OneOf("verdict", VERDICTS), "the verdict is neither fraud nor honest"),
+        Rule("kind_known", OneOf("fraud_kind", FRAUD_KINDS), "the kind of fraud is none of the known ones"),
+        Rule(
+            "kind_of_fraud",
+            Holds("fraud_kind IS NULL OR verdict IS DISTINCT FROM 'honest'"),
+            "a verdict of honest names a kind of fraud",
+        ),
+        Rule(
+            "transaction_exists",
+            Refers("transaction_id", "transactions", "transaction_id"),
+            "no published transaction has this id",
+        ),
+        Rule(
+            "occurred_before_decided",
+            Refers("transaction_id", "transactions", "transaction_id", not_before="occurred_at", time="decided_at"),
+            "the verdict is older than the transaction",
         ),
     ),
 )

@@ -1,0 +1,47 @@
+"""The report: one page that stands by itself, in the order in which a sceptic reads."""
+
+from collections.abc import Sequence
+
+from ticketintel_pipelines.learning.evaluated import Evaluation
+from ticketintel_pipelines.learning.report_layout import Addition, numeric_columns
+from ticketintel_pipelines.learning.report_sections import sections
+from ticketintel_pipelines.learning.report_words import interval, said, title, verdict
+
+SUMMARISED = ("auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positive_rate", "detection", "brier")
+TONES = {"yes": "good", "no": "bad", "few positives": "muted", "worse than agreed": "bad"}
+"""How cells that say just this are coloured."""
+
+
+def render(evaluation: Evaluation, additions: Sequence[Addition] = ()) -> str:
+    """The page as HTML; the same evaluation and additions give the same bytes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ticketintel_pipelines.learning", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    model = evaluation.model
+    return environment.get_template("report.html.jinja").render(
+        title=model.title,
+        name=model.name,
+        estimator=model.estimator.name,
+        purpose=model.card.purpose,
+        verdict=verdict(evaluation),
+        sections=sections(evaluation, additions),
+        numeric=numeric_columns,
+        tones=TONES,
+    )
+
+
+def summary(evaluation: Evaluation) -> str:
+    """The verdict's first sentence and the main figures as Markdown, for the metadata of a run."""
+    lines = [verdict(evaluation)[0], "", "| figure | value | 95 % interval | target | ceiling |", "|---|---|---|---|---|"]
+    for one in evaluation.figures:
+        if one.name in SUMMARISED:
+            cells = (said(one.name, one.measured.value), interval(one.name, one.measured), said(one.name, one.target))
+            name = title(one, evaluation.model.operating_threshold)
+            lines.append(f"| {name} | {' | '.join(cells)} | {said(one.name, one.ceiling)} |")
+    return "\n".join(lines)

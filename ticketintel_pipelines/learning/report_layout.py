@@ -1,0 +1,34 @@
+"""What a page is made of: sections of words, tables and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Addition = tuple[str, Sequence[str], Sequence[Sequence[object]], str]
+"""A table of the caller's: title, header, rows, words."""
+
+_BEGINS = frozenset("0123456789−–<∞")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of the page."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: words, then tables, then pictures (SVG that is safe to stand in HTML) with their captions."""
+
+    title: str
+    words: Sequence[str] = ()
+    grids: Sequence[Grid] = ()
+    pictures: Sequence[tuple[str, str]] = ()
+
+
+def numeric_columns(grid: Grid) -> list[bool]:
+    """Which columns hold figures, and stand to the right: those whose every cell begins with one, or is empty."""
+    columns = zip(*grid.rows, strict=True) if grid.rows else ([] for _ in grid.header)
+    return [all(not cell or cell[0] in _BEGINS for cell in cells) and any(cells) for cells in map(list, columns)]

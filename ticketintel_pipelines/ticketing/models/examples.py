@@ -1,0 +1,86 @@
+"""Examples for the models of ticket transactions, from the lake's features and labels."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ticketintel_pipelines.lake.engine import fetch_table, parquet_as
+from ticketintel_pipelines.lake.layout import DayRange, Lake
+from ticketintel_pipelines.learning.examples import NEVER, NO_ENTITY, Examples, Texts
+from ticketintel_pipelines.learning.matrix import matrix
+from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
+from ticketintel_pipelines.stages.validate import VALIDATE_STAGE
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.features.families import FEATURES
+from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS, TRANSFERS
+from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
+
+QUERIES = SQL_FOLDER / TICKETING.name / "models"
+TRUTH_FILE = "transactions.parquet"
+HONEST = "honest"
+NO_TRUTH = "SELECT NULL::TEXT AS transaction_id, NULL::TEXT AS label LIMIT 0"
+
+
+def fraud_examples(workspace: Workspace, days: DayRange, known_until: date) -> Examples:
+    """Ticket transactions of some days with the fraud that became known of them up to the end of another day."""
+    lake = workspace.lake(TICKETING)
+    labelled = DayRange(days.first, max(days.last, known_until)).days
+    with workspace.engine() as engine:
+        _relation(engine, lake, "features", days.days, "features", {c.name: c.type.duckdb for c in FEATURES.columns})
+        for name, table, wanted in (("observed", "transactions", days.days), ("labels", "labels", labelled)):
+            (observation,) = (one for one in OBSERVATIONS if one.name == table)
+            _relation(engine, lake, table, wanted, name, {c.name: c.type.duckdb for c in observation.columns})
+        _truth(engine, lake, workspace.truth(TICKETING) / TRUTH_FILE, days)
+        found = fetch_table(engine, (QUERIES / "fraud_examples.sql").read_text().rstrip().rstrip(";"))
+    return _examples(found)
+
+
+def _relation(
+    engine: duckdb.DuckDBPyConnection, lake: Lake, table: str, days: Sequence[date], name: str, kinds: dict[str, str]
+) -> None:
+    parts = lake.parts(FEATURE_STAGE, table, days)
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in kinds.items())
+    rows = parquet_as(engine, parts, kinds) if parts else f"(SELECT {nulls} LIMIT 0)"
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {rows}")
+
+
+def _truth(engine: duckdb.DuckDBPyConnection, lake: Lake, file: Path, days: DayRange) -> None:
+    published = {table.name: lake.parts(VALIDATE_STAGE, table.name, days.days) for table in (TRANSACTIONS, TRANSFERS)}
+    query = NO_TRUTH
+    if file.exists() and all(published.values()):
+        for table in (TRANSACTIONS, TRANSFERS):
+            kinds = {column.name: column.type.duckdb for column in table.columns}
+            engine.execute(
+                f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT * FROM {parquet_as(engine, published[table.name], kinds)}"
+            )
+        engine.register("simulated", engine.read_parquet(str(file)))
+        query = (QUERIES / "truth.sql").read_text().rstrip().rstrip(";")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE truth AS {query}")
+
+
+def _examples(rows: pa.Table) -> Examples:
+    known_at = rows["known_at"].fill_null(NEVER).to_numpy()
+    label = _texts(rows, "true_label")
+    known_truth = bool((label != "").any())
+    return Examples(
+        names=tuple(column.name for column in FEATURES.features),
+        features=matrix(rows, [column.name for column in FEATURES.features]),
+        ids=_texts(rows, "transaction_id"),
+        at=rows["seen"].to_numpy(),
+        known_at=known_at,
+        entity=rows["wallet_key"].fill_null(NO_ENTITY).to_numpy(),
+        amount=rows["amount_eth"].to_numpy(),
+        slices={"event size": _texts(rows, "event_size"), "wallet age": _texts(rows, "wallet_age")},
+        truth=(label != HONEST).astype(np.int64) if known_truth else None,
+        kind=np.where(label == HONEST, "", label) if known_truth else None,
+    )
+
+
+def _texts(rows: pa.Table, name: str) -> Texts:
+    return np.array(rows[name].fill_null("").to_pylist(), dtype=object)
