@@ -15,6 +15,17 @@ from ticketintel_pipelines.stages.watch import watch
 from ticketintel_pipelines.stages.workspace import Workspace
 
 SHOWN_DRIFTS = 14
+WATCHED = dg.TableSchema(
+    columns=[
+        dg.TableColumn("day", "date", "Day that was scored."),
+        dg.TableColumn("feature", "text", "Feature, or the score."),
+        dg.TableColumn("kl_divergence", "double precision", "Of the day from the reference, in nats."),
+        dg.TableColumn("mean_shift", "double precision", "Change of the mean as a share of the reference's."),
+        dg.TableColumn("statistic", "double precision", "The one that is nearest to its threshold, or furthest over it."),
+        dg.TableColumn("threshold", "double precision", "What chance, and what is usual between days, explains."),
+        dg.TableColumn("drifted", "boolean", "Whether the statistic is over the threshold."),
+    ]
+)
 
 
 def model_asset(learning: Learning, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -114,6 +125,7 @@ def watch_asset(learning: Learning, scoring: Scoring, partitions: dg.PartitionsD
         kinds={"postgres"},
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={"dagster/column_schema": WATCHED, "dagster/table_name": "ops.model_drift"},
     )
     def watched(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         days = wanted_days(context)
@@ -140,6 +152,7 @@ def watch_asset(learning: Learning, scoring: Scoring, partitions: dg.PartitionsD
 def _learned(learned: Learned) -> dict[str, Any]:
     if learned.version is None:
         return {"outcome": learned.words}
+    cautions = [(one.what, one.words) for one in learned.cautions] or [("nothing", "")]
     findings = [(name, "passed" if passed else "failed", words) for name, passed, words in learned.findings]
     return {
         "outcome": learned.words,
@@ -149,6 +162,7 @@ def _learned(learned: Learned) -> dict[str, Any]:
         "learned_from": f"{learned.rows:,} rows of {learned.first_day} to {learned.last_day}, {learned.positives:,} positives",
         "figures": dg.MetadataValue.md(learned.figures),
         "leak_battery": dg.MetadataValue.md(markdown_table(("test", "result", "words"), findings)),
+        "for_a_person": dg.MetadataValue.md(markdown_table(("what", "words"), cautions)),
         "search": dg.MetadataValue.md(
             markdown_table(("tried", "average precision"), [(name, f"{value:.3f}") for name, value in learned.trials])
         ),

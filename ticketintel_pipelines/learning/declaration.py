@@ -73,6 +73,8 @@ class Model:
     least_positives: int = 50
     most_worse: float = 0.05
     seed: int = 20_260_101
+    guarded: tuple[str, ...] = ()
+    """Features of which rows far out are shown to a person before they are trusted: somebody may try to teach the model."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Columns that are left out, with the reason."""
 

@@ -60,8 +60,8 @@ def study_imbalance(
     """Each treatment on one window: learned on its earlier part, calibrated on the middle, judged on the later part.
 
     Rows are places in order of time, of which the latest 30,000 are taken; labels are those known at `instant` (µs since 1970
-    UTC). `estimator` is by default the model's own, XGBoost with 100 trees at most. For the ways that make up positives, unknown values are replaced by the
-    median of the training part, there and where it is judged: they know no unknown ones.
+    UTC). `estimator` is by default the model's own, XGBoost with 100 trees at most. For the ways that make up positives,
+    unknown values are replaced by the median of the training part, there and where it is judged: they know no unknown ones.
 
     Raises:
         TooFewExamplesError: a part holds too few positives.

@@ -19,10 +19,12 @@ from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.declaration import Model
 from ticketintel_pipelines.learning.examples import DAY, Examples, Integers, TooFewExamplesError
+from ticketintel_pipelines.learning.poisoning import LabelEvent
 from ticketintel_pipelines.learning.promotion import Verdict
 from ticketintel_pipelines.learning.splits import training_rows
 from ticketintel_pipelines.learning.tested import CHAMPION, Tested
 from ticketintel_pipelines.learning.trained import Trained
+from ticketintel_pipelines.stages.guarding import Caution, look_for_poison
 from ticketintel_pipelines.stages.score import Champion, Scoring
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
@@ -31,6 +33,7 @@ from ticketintel_pipelines.warehouse.feature_days import FeatureDays
 EPOCH = date(1970, 1, 1)
 AGREEMENT_ROWS = 2_000
 TESTED_FILE, EVALUATION_FILE, BATTERY_FILE = "tested.npz", "evaluation.json", "battery.json"
+CAUTIONS_FILE = "cautions.json"
 REFERENCE_FILE, USUAL_FILE = "reference.json", "usual.json"
 
 
@@ -47,6 +50,8 @@ class Learning:
     features: str
     examples: Callable[[Workspace, DayRange, date], Examples]
     sources: Sequence[Path] = ()
+    verdicts: Callable[[Workspace], Sequence[LabelEvent]] = lambda _: ()
+    """Every label that a person gave, with who gave it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Learned:
     figures: str = ""
     trials: tuple[tuple[str, float], ...] = ()
     findings: tuple[tuple[str, bool, str], ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
 
 def champion_of(workspace: Workspace, learning: Learning) -> Champion | None:
@@ -131,6 +137,8 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     rows = training_rows(examples, model.split, past_day)
     trained = train(model, examples, rows, past_day * DAY)
 
+    cautions = look_for_poison(model, examples, rows, learning.verdicts(workspace))
+
     kept = _snapshot(content, examples, rows, past_day)
     figures = {figure.name: figure.measured for figure in evaluation.figures if figure.name in REGISTERED_FIGURES}
     version = _register(workspace, learning, model, trained, kept, figures, examples.features[rows], run_id)
@@ -139,6 +147,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
         tested,
         evaluation.to_json(),
         [asdict(finding) for finding in findings],
+        cautions,
         trained,
         examples,
         rows,
@@ -158,6 +167,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
         summary(evaluation),
         tuple((str(trial.estimator), trial.average_precision) for trial in search.trials),
         tuple((finding.name, finding.passed, finding.words) for finding in findings),
+        cautions,
     )
 
 
@@ -306,6 +316,7 @@ def _write_files(
     tested: Tested,
     evaluation: dict[str, object],
     findings: list[dict[str, Any]],
+    cautions: Sequence[Caution],
     trained: Trained,
     examples: Examples,
     rows: Integers,
@@ -319,6 +330,7 @@ def _write_files(
     beside.mkdir(parents=True)
     save_tested(tested, beside / TESTED_FILE)
     (beside / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=1))
+    (beside / CAUTIONS_FILE).write_text(json.dumps([asdict(caution) for caution in cautions], indent=1))
     (beside / BATTERY_FILE).write_text(json.dumps(findings, indent=1, default=float))
     (beside / REFERENCE_FILE).write_text(reference_of(trained, examples, rows).to_json())
     (beside / USUAL_FILE).write_text(json.dumps(usual_distances(trained, examples, rows)))

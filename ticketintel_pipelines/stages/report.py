@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.examples import DAY, TooFewExamplesError
 from ticketintel_pipelines.learning.splits import training_rows
-from ticketintel_pipelines.stages.learning import BATTERY_FILE, TESTED_FILE, Learning, day_number, evidence_folder
+from ticketintel_pipelines.stages.learning import (
+    BATTERY_FILE,
+    CAUTIONS_FILE,
+    TESTED_FILE,
+    Learning,
+    day_number,
+    evidence_folder,
+)
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
 
@@ -49,6 +56,7 @@ def write_report(workspace: Workspace, learning: Learning) -> Reported:
     additions = [
         ("Promotion", (), (), newest.note or "not judged yet"),
         _battery(folder / BATTERY_FILE),
+        _cautions(folder / CAUTIONS_FILE),
         _imbalance(workspace, learning, registered.manifest.data),
     ]
     beside = page.with_suffix(".unfinished")
@@ -64,6 +72,12 @@ def _battery(file: Path) -> "Addition":
         for one in findings
     ]
     return ("Tests for leaks", ("test", "figure", "bound", "result", "what it means"), rows, "A failure stops the training.")
+
+
+def _cautions(file: Path) -> "Addition":
+    rows = [(one["what"], one["words"]) for one in json.loads(file.read_text())]
+    words = "For a person to look at; nothing was taken out of the training data." if rows else "Nothing stands out."
+    return ("Signs of poisoned training data", ("what", "words"), rows, words)
 
 
 def _imbalance(workspace: Workspace, learning: Learning, data: "Snapshot") -> "Addition":

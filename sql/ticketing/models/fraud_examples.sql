@@ -1,7 +1,7 @@
 -- Ticket transactions to learn fraud from, beside when fraud became known of each.
 -- Grain: a ticket transaction. Key: transaction_id. Order: seen, transaction_id.
 -- Reads: features, observed (transactions as they were observed), labels (what became known), truth (a simulator's, else empty:
--- transaction_id, label).
+-- transaction_id, label, is_hidden).
 WITH known AS (
     SELECT
         transaction_id,
@@ -28,7 +28,8 @@ SELECT
         WHEN features.wallet_age_days < 7 THEN '1 to 6 days'
         ELSE '7 days or more'
     END AS wallet_age,
-    truth.label AS true_label
+    truth.label AS true_label,
+    coalesce(truth.is_hidden, FALSE) AS is_hidden
 FROM features
 JOIN observed USING (transaction_id)
 LEFT JOIN known USING (transaction_id)

@@ -1,5 +1,5 @@
 -- Five key figures over the last 28 days of data against their targets. The first two have specified targets; the others are held
--- against the 28 days before, which they should not fall short of.
+-- against the 28 days before, which they should not fall short of, once there are that many.
 -- key: kpi
 -- reads: transactions, fraud_predictions, fraud_reviews, chargebacks, payments, orders, check_ins, users
 -- show: kpi
@@ -10,14 +10,18 @@
 -- column unit: Unit of value and target.
 -- column definition: How it is worked out.
 WITH newest AS (
-    SELECT max(occurred_at) AS until FROM ticketing.transactions
+    SELECT
+        max(occurred_at) AS until,
+        min(occurred_at) AS first_at
+    FROM ticketing.transactions
 ),
 
 spans AS (
     SELECT
-        until,
         until - interval '28 days' AS since,
-        until - interval '56 days' AS before
+        until - interval '56 days' AS before,
+        -- A part of the days before would make a target that is too easy.
+        first_at <= until - interval '55 days' AS has_before
     FROM newest
 ),
 
@@ -111,21 +115,21 @@ figures AS (
     SELECT
         'resale velocity',
         (SELECT resale_velocity FROM market WHERE is_recent),
-        (SELECT resale_velocity FROM market WHERE NOT is_recent),
+        (SELECT resale_velocity FROM market CROSS JOIN spans WHERE NOT is_recent AND has_before),
         'resales for each primary sale',
         'Resales against primary sales of the same days; the target is the 28 days before.'
     UNION ALL
     SELECT
         'engagement score',
         (SELECT score FROM engagement WHERE is_recent),
-        (SELECT score FROM engagement WHERE NOT is_recent),
+        (SELECT score FROM engagement CROSS JOIN spans WHERE NOT is_recent AND has_before),
         'for each registered user',
         'Wallets that bought plus check-ins, for each registered user; the target is the 28 days before.'
     UNION ALL
     SELECT
         'revenue per hour',
         (SELECT revenue_per_hour FROM market WHERE is_recent),
-        (SELECT revenue_per_hour FROM market WHERE NOT is_recent),
+        (SELECT revenue_per_hour FROM market CROSS JOIN spans WHERE NOT is_recent AND has_before),
         'ETH',
         'Prices paid in primary sales and resales, for each hour of the 28 days; the target is the 28 days before.'
 )

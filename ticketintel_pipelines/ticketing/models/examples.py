@@ -12,19 +12,17 @@ from ticketintel_pipelines.lake.engine import fetch_table, parquet_as
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.learning.examples import NEVER, NO_ENTITY, Examples, Texts
 from ticketintel_pipelines.learning.matrix import matrix
+from ticketintel_pipelines.learning.poisoning import LabelEvent
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
-from ticketintel_pipelines.stages.validate import VALIDATE_STAGE
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.tables import TICKETING
-from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
 
 QUERIES = SQL_FOLDER / TICKETING.name / "models"
 TRUTH_FILE = "transactions.parquet"
 HONEST = "honest"
-NO_TRUTH = "SELECT NULL::TEXT AS transaction_id, NULL::TEXT AS label LIMIT 0"
 
 
 def fraud_examples(workspace: Workspace, days: DayRange, known_until: date) -> Examples:
@@ -36,9 +34,19 @@ def fraud_examples(workspace: Workspace, days: DayRange, known_until: date) -> E
         for name, table, wanted in (("observed", "transactions", days.days), ("labels", "labels", labelled)):
             (observation,) = (one for one in OBSERVATIONS if one.name == table)
             _relation(engine, lake, table, wanted, name, {c.name: c.type.duckdb for c in observation.columns})
-        _truth(engine, lake, workspace.truth(TICKETING) / TRUTH_FILE, days)
+        _truth(engine, workspace.truth(TICKETING) / TRUTH_FILE)
         found = fetch_table(engine, (QUERIES / "fraud_examples.sql").read_text().rstrip().rstrip(";"))
     return _examples(found)
+
+
+def reviewers_verdicts(workspace: Workspace) -> list[LabelEvent]:
+    """Every verdict of the fraud desk that was published."""
+    with workspace.catalog() as catalog:
+        rows = catalog.connection.execute(
+            "SELECT transaction_id, (verdict = 'fraud')::int, reviewer_id, extract(epoch FROM decided_at) * 1000000 "
+            "FROM ticketing.fraud_reviews"
+        ).fetchall()
+    return [LabelEvent(key, label, reviewer, int(at)) for key, label, reviewer, at in rows]
 
 
 def _relation(
@@ -50,18 +58,11 @@ def _relation(
     engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {rows}")
 
 
-def _truth(engine: duckdb.DuckDBPyConnection, lake: Lake, file: Path, days: DayRange) -> None:
-    published = {table.name: lake.parts(VALIDATE_STAGE, table.name, days.days) for table in (TRANSACTIONS, TRANSFERS)}
-    query = NO_TRUTH
-    if file.exists() and all(published.values()):
-        for table in (TRANSACTIONS, TRANSFERS):
-            kinds = {column.name: column.type.duckdb for column in table.columns}
-            engine.execute(
-                f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT * FROM {parquet_as(engine, published[table.name], kinds)}"
-            )
-        engine.register("simulated", engine.read_parquet(str(file)))
-        query = (QUERIES / "truth.sql").read_text().rstrip().rstrip(";")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE truth AS {query}")
+def _truth(engine: duckdb.DuckDBPyConnection, file: Path) -> None:
+    kinds = {"transaction_id": "VARCHAR", "label": "VARCHAR", "is_hidden": "BOOLEAN"}
+    nothing = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in kinds.items())
+    rows = parquet_as(engine, [file], kinds) if file.exists() else f"(SELECT {nothing} LIMIT 0)"
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW truth AS SELECT * FROM {rows}")
 
 
 def _examples(rows: pa.Table) -> Examples:
@@ -79,6 +80,7 @@ def _examples(rows: pa.Table) -> Examples:
         slices={"event size": _texts(rows, "event_size"), "wallet age": _texts(rows, "wallet_age")},
         truth=(label != HONEST).astype(np.int64) if known_truth else None,
         kind=np.where(label == HONEST, "", label) if known_truth else None,
+        hidden=rows["is_hidden"].to_numpy(zero_copy_only=False).astype(bool) if known_truth else None,
     )
 
 

@@ -40,6 +40,7 @@ FRAUD = Model(
     costs=Costs(missed_share=1.0, false_alarm=0.005, unit="ETH"),
     baseline="amount_ratio_30d",
     least_positives=30,
+    guarded=("amount_ratio_30d", "price_deviation_ratio", "txn_velocity_1h", "txn_velocity_1d", "session_distance_km"),
     targets=Targets(
         {
             "auc_roc": 0.947,
