@@ -13,6 +13,8 @@ import numpy as np
 from ticketintel_pipelines.learning.examples import Features, Floats, Integers
 
 THREADS = 2
+LEAST_ODDS = -700.0
+"""Below, the exponential is no longer finite."""
 LEARNING_RATES = (0.03, 0.05, 0.1, 0.2)
 
 
@@ -119,7 +121,9 @@ class FittedXGBoost:
         return cls(booster)
 
     def predict(self, features: Features) -> Floats:
-        found: Floats = self.booster.inplace_predict(features).astype(np.float64)
+        # The library's own logistic function is one of 32 bits; calibration would magnify what that leaves out.
+        odds = self.booster.inplace_predict(features, predict_type="margin").astype(np.float64)
+        found: Floats = 1 / (1 + np.exp(-np.maximum(odds, LEAST_ODDS)))
         return found
 
     def contributions(self, features: Features) -> Floats:

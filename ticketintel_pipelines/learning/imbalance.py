@@ -17,7 +17,7 @@ NONE, WEIGHTS = "none", "class weights"
 SMOTE, ADASYN, BORDERLINE = "SMOTE", "ADASYN", "BorderlineSMOTE"
 TREATMENTS = (NONE, WEIGHTS, SMOTE, ADASYN, BORDERLINE)
 MOST_ROWS = 30_000
-MOST_TREES = 100
+MOST_TREES, MOST_BINS = 100, 256
 JUDGED_SHARE, CALIBRATED_SHARE = 0.4, 0.3
 BINS = 10
 RESAMPLES = 400
@@ -60,8 +60,8 @@ def study_imbalance(
     """Each treatment on one window: learned on its earlier part, calibrated on the middle, judged on the later part.
 
     Rows are places in order of time, of which the latest 30,000 are taken; labels are those known at `instant` (µs since 1970
-    UTC). `estimator` is by default the model's own, XGBoost with 100 trees at most. For the ways that make up positives,
-    unknown values are replaced by the median of the training part, there and where it is judged: they know no unknown ones.
+    UTC). `estimator` is by default the model's own, XGBoost with 100 trees and 256 bins at most. For the ways that make up
+    positives, unknown values are replaced by the median of the training part, there and where it is judged.
 
     Raises:
         TooFewExamplesError: a part holds too few positives.
@@ -124,7 +124,9 @@ def calibration_error(labels: Integers, probabilities: Floats, bins: int = BINS)
 
 def _lighter(estimator: Estimator) -> Estimator:
     """Enough to tell treatments apart: five are learned, and those that make up positives on twice the rows."""
-    return replace(estimator, trees=min(estimator.trees, MOST_TREES)) if isinstance(estimator, XGBoost) else estimator
+    if not isinstance(estimator, XGBoost):
+        return estimator
+    return replace(estimator, trees=min(estimator.trees, MOST_TREES), max_bin=min(estimator.max_bin, MOST_BINS))
 
 
 def _figures(labels: Integers, probabilities: Floats) -> tuple[float, float, float]:

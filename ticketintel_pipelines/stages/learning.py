@@ -154,7 +154,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     )
     verdict = judge(model, tested, champion)
     with workspace.catalog() as catalog:
-        settle(catalog.connection, learning, version, verdict)
+        verdict = settle(catalog.connection, learning, version, verdict)
     return Learned(
         verdict.because,
         version,
@@ -216,13 +216,15 @@ def unseen_by(tested: Tested, last_day: date) -> Tested:
     )
 
 
-def settle(connection: psycopg.Connection, learning: Learning, version: str, verdict: Verdict) -> None:
-    """Promote, or keep why not; a version that is the champion already stays it."""
+def settle(connection: psycopg.Connection, learning: Learning, version: str, verdict: Verdict) -> Verdict:
+    """Promote, or keep why not; a version that is the champion already stays it. Returns what came of it."""
     names = (learning.domain.name, learning.model.name)
     if verdict.promoted:
-        model_registry.promote(connection, *names, version, verdict.because)
+        if not model_registry.promote(connection, *names, version, verdict.because):
+            return Verdict(False, "not promoted: this version was rolled back from; only a roll-back brings it back")
     elif model_registry.champion_of(connection, *names) != version:
         model_registry.note(connection, *names, version, verdict.because)
+    return verdict
 
 
 def outcome(workspace: Workspace, learning: Learning) -> str:

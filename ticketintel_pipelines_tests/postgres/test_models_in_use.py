@@ -288,7 +288,7 @@ def test_drift_on_two_days_in_a_row_calls_for_training_and_one_day_does_not(work
         assert kept.reason_to_retrain() is None
 
 
-@pytest.mark.parametrize(("found", "calls"), [(20, True), (45, False), (41, False)])
+@pytest.mark.parametrize(("found", "calls"), [(20, True), (45, False), (42, False)])
 def test_a_fall_of_the_detection_rate_beyond_chance_calls_for_training(workspace: Workspace, found: int, calls: bool) -> None:
     _champion(workspace, "a")
     with workspace.catalog() as catalog:

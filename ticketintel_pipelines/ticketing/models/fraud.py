@@ -6,6 +6,9 @@ from ticketintel_pipelines.learning.estimators_more import Ensemble, IsolationFo
 from ticketintel_pipelines.learning.splits import Split
 from ticketintel_pipelines.ticketing.features.families import FEATURES
 
+BOOSTED = XGBoost(depth=4, rate=0.05, columns=0.5)
+"""Shallow and slow: a few hundred positives are all there is to learn from."""
+
 FRAUD = Model(
     name="fraud",
     title="Fraud of ticket transactions",
@@ -21,13 +24,13 @@ FRAUD = Model(
         ),
     ),
     features=FEATURES.features,
-    estimator=XGBoost(),
+    estimator=BOOSTED,
     candidates=(
         LightGBM(),
         RandomForest(),
         LogisticRegression(),
         IsolationForest(),
-        Ensemble((XGBoost(), LightGBM(), RandomForest())),
+        Ensemble((BOOSTED, LightGBM(), RandomForest())),
     ),
     split=Split(train_days=90, delay_days=7, test_days=7, folds=4, settle_days=4, least_train_days=7, least_test_days=2),
     decisions=(
