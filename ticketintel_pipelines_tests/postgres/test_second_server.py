@@ -96,7 +96,8 @@ def test_every_table_has_the_same_rows_on_both(both, table: str) -> None:
 def test_every_view_has_the_same_rows_on_both(both, view: str) -> None:
     embedded, second = (content(workspace, f"{TICKETING.name}.{view}") for workspace, _ in both)
     assert embedded == second
-    assert embedded[0] > 0
+    # Nothing waits for a person where no model has scored.
+    assert embedded[0] > 0 or view == "review_queue"
 
 
 @pytest.mark.parametrize(
