@@ -27,10 +27,10 @@ FRAUD = Model(
     estimator=BOOSTED,
     candidates=(
         LightGBM(),
-        RandomForest(),
+        RandomForest(trees=100),
         LogisticRegression(),
         IsolationForest(),
-        Ensemble((BOOSTED, LightGBM(), RandomForest())),
+        Ensemble((BOOSTED, LightGBM(), RandomForest(trees=100))),
     ),
     split=Split(train_days=90, delay_days=7, test_days=7, folds=4, settle_days=4, least_train_days=7, least_test_days=2),
     decisions=(
