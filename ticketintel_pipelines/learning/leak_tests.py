@@ -154,9 +154,9 @@ def _pure_groups(unknown: Flags, labels: Integers) -> list[tuple[Flags, int]]:
 def single_features(trial: Trial) -> Finding:
     """No single feature, nor the place in the day, goes where only an outcome could.
 
-    With a ceiling: its average precision does not exceed it by more than days vary, and neither does that of all features
-    together. Without one: its AUC-ROC is not over 0.99, and its average precision, where it is over 0.85, goes less than nine
-    tenths of the way from knowing nothing to what the full model reached.
+    Its AUC-ROC is not over 0.99, and its average precision, where it is over 0.85, goes less than nine tenths of the way from
+    knowing nothing to what the full model reached. With a ceiling, neither its average precision nor that of all features
+    together exceeds it by more than days vary.
     """
     examples = trial.examples
     columns = {name: examples.features[:, place] for place, name in enumerate(examples.names)}
@@ -164,26 +164,27 @@ def single_features(trial: Trial) -> Finding:
     scores = {name: _ranked(values, trial) for name, values in columns.items()}
     reached = {name: average_precision(trial.test_labels, score) for name, score in scores.items()}
     failed = []
+    bound = max(SINGLE_LEAST, trial.share + SINGLE_SHARE * (trial.reached - trial.share))
+    for name, figure in reached.items():
+        auc = auc_roc(trial.test_labels, scores[name])
+        if auc > SINGLE_AUC:
+            failed.append(f"{name} by itself has an AUC-ROC of {auc:.3f}: it says the outcome in other words.")
+        elif figure > bound:
+            failed.append(
+                f"{name} by itself reaches an average precision of {figure:.3f}, all features {trial.reached:.3f}: "
+                "check that it is known before the outcome is."
+            )
+    strongest = max(reached, key=lambda name: reached[name])
     if trial.ceiling is not None:
-        bound = trial.ceiling
-        scores["all features together"], reached["all features together"] = trial.scores, trial.reached
-        for name, figure in reached.items():
-            if figure > bound and trial.lower_bound(scores[name]) > bound:
-                failed.append(f"{name} reaches {figure:.3f}, above the ceiling of {bound:.3f} that all observable things have.")
-    else:
-        bound = max(SINGLE_LEAST, trial.share + SINGLE_SHARE * (trial.reached - trial.share))
-        for name, figure in reached.items():
-            auc = auc_roc(trial.test_labels, scores[name])
-            if auc > SINGLE_AUC:
-                failed.append(f"{name} by itself has an AUC-ROC of {auc:.3f}: it says the outcome in other words.")
-            elif figure > bound:
-                failed.append(
-                    f"{name} by itself reaches an average precision of {figure:.3f}, all features {trial.reached:.3f}: "
-                    "check that it is known before the outcome is."
-                )
-    best = max(reached, key=lambda name: reached[name])
-    words = failed or [f"The strongest feature by itself is {best}, with an average precision of {reached[best]:.3f}."]
-    return Finding("single_features", not failed, " ".join(words), reached[best], bound)
+        for name, score in {**scores, "all features together": trial.scores}.items():
+            figure = reached.get(name, trial.reached)
+            if figure > trial.ceiling and trial.lower_bound(score) > trial.ceiling:
+                failed.append(f"{name} goes above the ceiling of {trial.ceiling:.3f} that all observable things have.")
+        bound = min(bound, trial.ceiling)
+    words = failed or [
+        f"The strongest feature by itself is {strongest}, with an average precision of {reached[strongest]:.3f}."
+    ]
+    return Finding("single_features", not failed, " ".join(words), reached[strongest], bound)
 
 
 def _ranked(values: Features, trial: Trial) -> Floats:

@@ -86,7 +86,9 @@ def champion_of(workspace: Workspace, learning: Learning) -> Champion | None:
     if version is None:
         return None
     found = Registry(workspace.models, learning.domain.name).load(learning.model.name, version)
-    found.manifest.require_features(learning.model.features)
+    # Features that are new since then do not concern it.
+    columns = {column.name: column for column in learning.model.features}
+    found.manifest.require_features(columns[name] for name in found.manifest.features if name in columns)
     return Champion(version, found.trained, found.manifest.data.last_day)
 
 
@@ -125,7 +127,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     examples = learning.examples(workspace, days, newest)
     progress(f"{len(examples):,} examples of {days}")
 
-    findings = run_battery(model, examples, past_day)
+    findings = run_battery(model, examples, past_day, ceiling(model, examples, past_day))
     raise_failures(findings)
     search = search_before_tests(model, examples, past_day)
     model = replace(model, estimator=search.chosen)
@@ -169,6 +171,20 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
         tuple((finding.name, finding.passed, finding.words) for finding in findings),
         cautions,
     )
+
+
+def ceiling(model: Model, examples: Examples, past_day: int) -> float | None:
+    """Average precision of a perfect ranker on the days of the tests; None where nobody knows the truth."""
+    from ticketintel_pipelines.learning.ceilings import ceilings
+
+    if examples.truth is None or examples.hidden is None:
+        return None
+    past = past_day - model.split.settle_days
+    tested = (examples.day >= past - model.split.folds * model.split.test_days) & (examples.day < past)
+    labels = examples.labels(past_day * DAY)[tested]
+    if not labels.any():
+        return None
+    return ceilings(labels, ((examples.truth == 1) & ~examples.hidden)[tested])["auc_pr"]
 
 
 REGISTERED_FIGURES = frozenset(

@@ -74,14 +74,18 @@ def score_days(
     run_id: str,
     now: datetime | None = None,
 ) -> ScoreReport:
-    """Score what has no score, or other features than when it was scored, among some days."""
+    """Score what has no score among some days, and whatever was scored before and has other features now.
+
+    A late row changes features of later days too, which nobody may have asked for.
+    """
     report = ScoreReport(champion.version if champion else None)
     now = now or datetime.now(UTC)
     with workspace.catalog() as catalog:
         catalog.lock_table(scoring.domain.name, f"{SCORE_STAGE}/{scoring.table.name}")
         records = FeatureDays(catalog.connection, scoring.domain.name)
         described, known = records.of(scoring.features), records.of(scoring.table.name)
-        for day in days.days:
+        changed = {day for day, was in known.items() if day in described and was.inputs_hash != described[day].content_hash}
+        for day in sorted({*days.days, *changed}):
             inputs = described.get(day)
             if champion is None or inputs is None or (day in known and known[day].inputs_hash == inputs.content_hash):
                 continue

@@ -11,11 +11,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import psycopg
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.lake.layout import DayRange
-from ticketintel_pipelines.learning.examples import DAY, Features, Floats, Integers
+from ticketintel_pipelines.learning.examples import DAY
 from ticketintel_pipelines.learning.matrix import matrix
 from ticketintel_pipelines.learning.metrics import average_precision
 from ticketintel_pipelines.learning.usual import independent
@@ -45,7 +45,13 @@ def watch(workspace: Workspace, learning: Learning, scoring: Scoring, days: DayR
     report = WatchReport()
     with workspace.catalog() as catalog:
         records = FeatureDays(catalog.connection, scoring.domain.name)
-        scored = {day: figures for day, figures in records.of(scoring.table.name).items() if figures.rows}
+        described = records.of(scoring.features)
+        # A day whose features have changed since is measured once it was scored again.
+        scored = {
+            day: figures
+            for day, figures in records.of(scoring.table.name).items()
+            if figures.rows and day in described and described[day].content_hash == figures.inputs_hash
+        }
         kept = ModelWatch(catalog.connection, scoring.domain.name, scoring.model.name)
         for day in [day for day in days.days if day in scored][-WATCHED_DAYS:]:
             if kept.measured(day) != scored[day].content_hash:
@@ -65,14 +71,19 @@ def _measure_day(
 ) -> None:
     from ticketintel_pipelines.learning.drift import Reference, measure_drift
 
-    features, at, scores, version = _scored_rows(workspace, scoring, day)
+    by_id = _scores(workspace, scoring, day)
+    versions = [version for _, version in by_id.values()]
+    version = max(sorted(set(versions)), key=versions.count)
     folder = evidence_folder(workspace, learning, version)
     if not (folder / REFERENCE_FILE).exists():
         report.left_out[day] = f"the reference of version {version} is not in {folder}"
         return
     reference = Reference.from_json((folder / REFERENCE_FILE).read_text())
     usual = _usual(folder)
+    described = _features(workspace, scoring, day, reference.names)
+    features, at = matrix(described, reference.names), described["seen"].to_numpy()
     rows = independent(features, at)
+    scores = np.array([by_id[key][0] for key in described["transaction_id"].to_pylist()])
     found = measure_drift(reference, features[rows], scores[rows])
     measured = []
     for column in found.columns:
@@ -90,29 +101,19 @@ def _usual(folder: Path) -> dict[str, float]:
     return found
 
 
-def _scored_rows(workspace: Workspace, scoring: Scoring, day: date) -> tuple[Features, Integers, Floats, str]:
-    """Features, instants and scores of a day's rows, and the version that scored most of them."""
-    lake = workspace.lake(scoring.domain)
-    names = scoring.model.feature_names
-    rows = pq.read_table(
-        lake.part(FEATURE_STAGE, scoring.features, day), columns=["transaction_id", "seen", *names], partitioning=None
-    )
-    scores = pq.read_table(
-        lake.part(SCORE_STAGE, scoring.table.name, day),
-        columns=["transaction_id", "fraud_score", "model_version"],
-        partitioning=None,
-    )
-    by_id = {
-        key: (score, version) for key, score, version in zip(*(column.to_pylist() for column in scores.columns), strict=True)
-    }
-    ids = rows["transaction_id"].to_pylist()
-    versions = [by_id[key][1] for key in ids]
-    return (
-        matrix(rows, names),
-        rows["seen"].to_numpy(),
-        np.array([by_id[key][0] for key in ids]),
-        max(sorted(set(versions)), key=versions.count),
-    )
+def _features(workspace: Workspace, scoring: Scoring, day: date, names: Sequence[str]) -> pa.Table:
+    part = workspace.lake(scoring.domain).part(FEATURE_STAGE, scoring.features, day)
+    return pq.read_table(part, columns=["transaction_id", "seen", *names], partitioning=None)
+
+
+def _scores(workspace: Workspace, scoring: Scoring, *days: date) -> dict[str, tuple[float, str]]:
+    """Score and version by transaction, of some days."""
+    found: dict[str, tuple[float, str]] = {}
+    for part in workspace.lake(scoring.domain).parts(SCORE_STAGE, scoring.table.name, days):
+        rows = pq.read_table(part, columns=["transaction_id", "fraud_score", "model_version"], partitioning=None)
+        ids, *given = (rows[name].to_pylist() for name in rows.column_names)
+        found.update(zip(ids, zip(*given, strict=True), strict=True))
+    return found
 
 
 def _measure_weeks(
@@ -128,11 +129,11 @@ def _measure_weeks(
     first = max(scored[0], monday(newest) - timedelta(weeks=PERFORMANCE_WEEKS - 1))
     days = DayRange(first, newest)
     examples = learning.examples(workspace, days, newest)
-    scores = _scores(workspace, scoring, days)
+    scores = _scores(workspace, scoring, *days.days)
     known = np.array([key in scores for key in examples.ids])
     examples = examples.take(known)
     labels = examples.labels((int(examples.day[-1]) + 1) * DAY) if len(examples) else np.empty(0, np.int64)
-    values = np.array([scores[key] for key in examples.ids])
+    values = np.array([scores[key][0] for key in examples.ids])
     mondays = np.array([monday(day_of(int(number))) for number in examples.day])
     for week in np.unique(mondays):
         rows = mondays == week
@@ -152,19 +153,6 @@ def _measure_weeks(
     kept.record_performance(report.weeks, newest)
 
 
-def _scores(workspace: Workspace, scoring: Scoring, days: DayRange) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for part in workspace.lake(scoring.domain).parts(SCORE_STAGE, scoring.table.name, days.days):
-        rows = pq.read_table(part, columns=["transaction_id", "fraud_score"], partitioning=None)
-        found.update(zip(rows["transaction_id"].to_pylist(), rows["fraud_score"].to_pylist(), strict=True))
-    return found
-
-
 def monday(day: date) -> date:
     """The Monday of a day's week."""
     return day - timedelta(days=day.weekday())
-
-
-def reason_to_retrain(connection: psycopg.Connection, domain: str, model: str) -> str | None:
-    """Why a model should be trained again at once, in a few words; None where nothing calls for it."""
-    return ModelWatch(connection, domain, model).reason_to_retrain()

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ticketintel_pipelines.contract import Column, ColumnType
+from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.learning.declaration import Decision
@@ -148,6 +149,28 @@ def test_only_rows_whose_features_changed_are_scored_again(in_use: Deployment) -
     after = {row[0]: row for row in in_use.scores()}
     assert {key for key in after if after[key] != before[key]} == {rows.ids[0]}
     assert after[rows.ids[0]][1] == datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def test_a_day_that_a_late_row_changed_is_scored_again_whichever_days_are_asked_for(in_use: Deployment) -> None:
+    in_use.score()
+    day = in_use.days.last
+    rows = in_use.examples.take(in_use.examples.day == day_number(day))
+    changed = rows.features.copy()
+    changed[0, 1] += 3
+    in_use.write(day, changed)
+    first = DayRange(in_use.days.first, in_use.days.first)
+    champion = champion_of(in_use.workspace, in_use.learning)
+    assert score_days(in_use.workspace, in_use.scoring, champion, first, run_id="run").scored == {day: 1}
+
+
+def test_a_feature_that_the_champion_does_not_know_stops_nothing_and_one_that_is_gone_does(in_use: Deployment) -> None:
+    model = in_use.learning.model
+    new = Column("new_one", ColumnType.NUMBER, "New.", required=False)
+    more = replace(in_use.learning, model=replace(model, features=(new, *model.features)))
+    assert champion_of(in_use.workspace, more) is not None
+    fewer = replace(in_use.learning, model=replace(model, features=model.features[:-1]))
+    with pytest.raises(BadInputError, match=model.features[-1].name):
+        champion_of(in_use.workspace, fewer)
 
 
 def test_a_run_that_dies_between_lake_and_postgres_is_finished_by_the_next(
