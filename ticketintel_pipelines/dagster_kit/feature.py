@@ -11,14 +11,15 @@ from ticketintel_pipelines.contract import Column, ColumnType, Domain, Table
 from ticketintel_pipelines.dagster_kit.metadata import column_schema_of, markdown_table
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.features.families import Family
+from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.feature import FamilyReport, bring_family_up_to_date
 from ticketintel_pipelines.stages.feature_publishing import publish_hot_days
 from ticketintel_pipelines.stages.feature_summary import Distribution, distributions
-from ticketintel_pipelines.stages.observation import Observing, bring_observation_up_to_date
+from ticketintel_pipelines.stages.observation import ObservationReport, Observing, bring_observation_up_to_date
 from ticketintel_pipelines.stages.workspace import Workspace
 
 ROWS_KEPT, IN_RANGE, NOT_ALL_NULL = "rows_in_are_rows_out", "values_in_range", "null_shares"
-SHOWN_DAYS = 20
+SHOWN_DAYS, NOTED_DAYS = 20, 100
 
 
 def observation_asset(
@@ -49,8 +50,7 @@ def observation_asset(
         days = wanted_days(context)
         with workspace.progress.step(f"observe {observing.name}"):
             report = bring_observation_up_to_date(workspace, domain, observing, days, run_id=context.run_id)
-        for day, rows in report.rows_by_day.items():
-            context.add_asset_metadata({"dagster/partition_row_count": rows}, key, partition_key=day.isoformat())
+        _note_rows(context, key, report)
         return dg.MaterializeResult(metadata=_progress(report.worked_out, report.changed, report.rows_by_day))
 
     return observation
@@ -89,26 +89,32 @@ def family_asset(
             report = bring_family_up_to_date(workspace, domain, family, days, run_id=context.run_id, progress=context.log.info)
             replaced = publish_hot_days(workspace, domain, published) if published is not None else None
         found = distributions(workspace, domain, family, days)
-        for day, rows in report.rows_by_day.items():
-            context.add_asset_metadata({"dagster/partition_row_count": rows}, key, partition_key=day.isoformat())
+        _note_rows(context, key, report)
         yield dg.MaterializeResult(
-            metadata=_metadata(report, found) | ({"days_published": len(replaced)} if replaced is not None else {}),
+            metadata=_metadata(report, found, days) | ({"days_published": len(replaced)} if replaced is not None else {}),
             check_results=list(_check_results(key, report, found)),
         )
 
     return features
 
 
-def _metadata(report: FamilyReport, found: Sequence[Distribution]) -> dict[str, Any]:
-    return {
-        **_progress(report.worked_out, report.changed, report.rows_by_day),
-        "distributions": dg.MetadataValue.md(
-            markdown_table(
-                ("feature", "null %", "min", "median", "mean", "max"),
-                [(d.column.name, f"{d.null_percent:.1f}", *map(_figure, (d.least, d.median, d.mean, d.most))) for d in found],
-            )
-        ),
-    }
+def _note_rows(context: dg.AssetExecutionContext, key: dg.AssetKey, report: ObservationReport | FamilyReport) -> None:
+    """The number of rows on the newest days that came out different from before."""
+    # Dagster takes as long for each day as there are days in the run, so that a backfill of years would wait for it.
+    for day in report.changed[-NOTED_DAYS:]:
+        if rows := report.rows_by_day.get(day):
+            context.add_asset_metadata({"dagster/partition_row_count": rows}, key, partition_key=day.isoformat())
+
+
+def _metadata(report: FamilyReport, found: Sequence[Distribution], days: DayRange) -> dict[str, Any]:
+    metadata = _progress(report.worked_out, report.changed, report.rows_by_day)
+    # What is said here is kept once for each day of the run; of many days the check keeps it, once.
+    return metadata | (_distributions(found) if days.first == days.last else {})
+
+
+def _distributions(found: Sequence[Distribution]) -> dict[str, Any]:
+    rows = [(d.column.name, f"{d.null_percent:.1f}", *map(_figure, (d.least, d.median, d.mean, d.most))) for d in found]
+    return {"distributions": dg.MetadataValue.md(markdown_table(("feature", "null %", "min", "median", "mean", "max"), rows))}
 
 
 def _progress(worked_out: Sequence[date], changed: Sequence[date], rows_by_day: Mapping[date, int]) -> dict[str, Any]:
@@ -132,7 +138,8 @@ def _check_results(key: dg.AssetKey, report: FamilyReport, found: Sequence[Distr
     whole = rows == asking if report.family.features else rows <= asking
     yield _result(key, ROWS_KEPT, whole, f"{asking:,} rows asked, {rows:,} rows of features")
     outside = [d.column.name for d in found if not _in_range(d)]
-    yield _result(key, IN_RANGE, not outside, f"out of range: {', '.join(outside)}" if outside else "all in range")
+    words = f"out of range: {', '.join(outside)}" if outside else "all in range"
+    yield _result(key, IN_RANGE, not outside, words, _distributions(found))
     empty = [d.column.name for d in found if d.null_percent == 100 and not d.column.required]
     yield dg.AssetCheckResult(
         asset_key=key,
@@ -145,8 +152,10 @@ def _check_results(key: dg.AssetKey, report: FamilyReport, found: Sequence[Distr
     )
 
 
-def _result(key: dg.AssetKey, name: str, passed: bool, words: str) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(asset_key=key, check_name=name, passed=passed, description=words)
+def _result(
+    key: dg.AssetKey, name: str, passed: bool, words: str, metadata: Mapping[str, Any] | None = None
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(asset_key=key, check_name=name, passed=passed, description=words, metadata=metadata)
 
 
 def _in_range(distribution: Distribution) -> bool:

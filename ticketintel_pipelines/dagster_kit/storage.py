@@ -7,12 +7,19 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import URL
 
+from ticketintel_pipelines.dagster_kit.event_log import EventLog
 from ticketintel_pipelines.settings import read_settings
 from ticketintel_pipelines.warehouse.server import start_server
 
 
 class WarehouseStorage(DagsterPostgresStorage):
     """Postgres storage whose URL comes from the settings, so that the committed configuration names no server."""
+
+    def __init__(
+        self, postgres_url: str, should_autocreate_tables: bool = True, inst_data: ConfigurableClassData | None = None
+    ) -> None:
+        super().__init__(postgres_url, should_autocreate_tables, inst_data)
+        self._event_log_storage = EventLog(postgres_url, should_autocreate_tables)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -9,17 +9,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.features.carried import CarriedStates
 from ticketintel_pipelines.features.families import Family
-from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.lake.layout import DayRange, Lake, contiguous_ranges
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
-from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, answer, by_day, content_hash, formula, read_table
+from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, answer, by_day, formula, hashes_by_day, read_table
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.warehouse.feature_days import FeatureDay, FeatureDays, inputs_by_day
+from ticketintel_pipelines.warehouse.feature_days import UNFINISHED, FeatureDay, FeatureDays, inputs_by_day
 
-LONGEST_PIECE_DAYS = 31
+LONGEST_PIECE_DAYS = 366
+"""Where days have few rows. A late row has those of its piece folded again, which are never more than the settings allow."""
+
+STATES_CARRIED = 3_000_000
+"""From so many in memory on they are written to disk, a few hundred megabytes: of a key that is met again and again, once."""
 
 
 @dataclass
@@ -54,9 +60,11 @@ def bring_family_up_to_date(
         if stale:
             if family.folds:
                 records.unfinish_from(family.name, stale[0])
+            work = _Work(workspace, domain, family, inputs, known, records, run_id, report)
             for piece in _pieces(workspace, domain, family, inputs, stale):
-                _work_out(workspace, domain, family, piece, inputs, known, records, run_id, report)
+                work.work_out(piece)
                 progress(f"{family.name}: {piece} done")
+            work.commit()
         recorded = records.of(family.name)
     for day in days.days:
         report.rows_by_day[day] = recorded[day].rows if day in recorded else 0
@@ -75,7 +83,9 @@ def first_stale_days(records: FeatureDays, family: Family, days: DayRange) -> li
 def _stale_days(
     family: Family, inputs: Mapping[str, Mapping[date, FeatureDay]], known: Mapping[date, FeatureDay], days: DayRange
 ) -> list[date]:
-    """The days to work out, in order."""
+    """The days to work out, in order; none before the first row that asks, which has what came before it folded then."""
+    if not known and not any(figures.rows for figures in inputs[family.asked_by].values()):
+        return []
     seen = [day for recorded in inputs.values() for day, figures in recorded.items() if figures.rows]
     if not seen:
         return []
@@ -120,43 +130,71 @@ def _pieces(
     yield DayRange(piece[0], piece[-1])
 
 
-def _work_out(
-    workspace: Workspace,
-    domain: Domain,
-    family: Family,
-    piece: DayRange,
-    inputs: Mapping[str, Mapping[date, FeatureDay]],
-    known: Mapping[date, FeatureDay],
-    records: FeatureDays,
-    run_id: str,
-    report: FamilyReport,
-) -> None:
-    """One piece: its partitions, then the states, then the record. Killed in between, it is still stale and is done again."""
-    lake, store = workspace.lake(domain), workspace.states(domain, family.name)
-    states = store.reader(store.checkpoint_before(piece.first))
-    answered = answer(lake, family, piece, states, workspace.settings.engine)
-    table = None
-    if answered.asked is not None:
-        joined = {name: found for name in family.joins if (found := read_table(lake, name, piece.days)) is not None}
-        with workspace.engine() as engine:
-            table = formula(engine, family, answered.asked, joined)
-    hashes = _inputs_hashes(family, inputs, piece)
-    rows = by_day(table, piece)
-    figures = {
-        day: FeatureDay(len(rows[day]), content_hash(rows[day]), hashes[day]) if day in rows else FeatureDay(0, "", hashes[day])
-        for day in piece.days
-    }
-    changed = [day for day in piece.days if day not in known or known[day].content_hash != figures[day].content_hash]
-    with scratch_folder(lake) as scratch:
-        for day in changed:
-            parts = {}
-            if day in rows:
-                parts[day] = scratch / f"{day}.parquet"
-                pq.write_table(rows[day], parts[day], compression="zstd")
-            swap_in(lake, FEATURE_STAGE, family.name, DayRange(day, day), parts)
-    if family.folds:
-        store.commit(piece.last, answered.states)
-    records.record(family.name, figures, run_id)
-    records.connection.commit()
-    report.worked_out += piece.days
-    report.changed += changed
+@dataclass
+class _Work:
+    """The pieces of one family, in order of days. States are carried along in memory and committed from time to time.
+
+    A piece's partitions come first, then the states, then the record. Killed in between, it is still stale and is done again.
+    """
+
+    workspace: Workspace
+    domain: Domain
+    family: Family
+    inputs: Mapping[str, Mapping[date, FeatureDay]]
+    known: Mapping[date, FeatureDay]
+    records: FeatureDays
+    run_id: str
+    report: FamilyReport
+    _carried: CarriedStates | None = None
+    _figures: dict[date, FeatureDay] = field(default_factory=dict)
+
+    def work_out(self, piece: DayRange) -> None:
+        family, lake = self.family, self.workspace.lake(self.domain)
+        if self._carried is None:
+            store = self.workspace.states(self.domain, family.name)
+            self._carried = CarriedStates(store.reader(store.checkpoint_before(piece.first)))
+        answered = answer(lake, family, piece, self._carried.read, self.workspace.settings.engine)
+        table = None
+        if answered.asked is not None:
+            joined = {name: found for name in family.joins if (found := read_table(lake, name, piece.days)) is not None}
+            with self.workspace.engine() as engine:
+                table = formula(engine, family, answered.asked, joined)
+        self._replace(lake, piece, table)
+        for fold, states in answered.states.items():
+            self._carried.keep(fold, states)
+        if not family.folds or len(self._carried) >= STATES_CARRIED:
+            self.commit()
+
+    def _replace(self, lake: Lake, piece: DayRange, table: pa.Table | None) -> None:
+        """Put the rows of days that changed into the lake."""
+        hashes = _inputs_hashes(self.family, self.inputs, piece)
+        rows, contents = by_day(table, piece), hashes_by_day(table, piece)
+        figures = {
+            day: FeatureDay(len(rows[day]), contents[day], hashes[day]) if day in rows else FeatureDay(0, "", hashes[day])
+            for day in piece.days
+        }
+        changed = [day for day in piece.days if self._differs(day, figures[day])]
+        with scratch_folder(lake) as scratch:
+            parts = {day: scratch / f"{day}.parquet" for day in changed if day in rows}
+            for day, part in parts.items():
+                pq.write_table(rows[day], part, compression="zstd")
+            for together in contiguous_ranges(changed):
+                swap_in(lake, FEATURE_STAGE, self.family.name, together, parts)
+        self._figures |= figures
+        self.report.worked_out += piece.days
+        self.report.changed += changed
+
+    def _differs(self, day: date, figures: FeatureDay) -> bool:
+        before = self.known.get(day)
+        # Of a day that was being worked out when a run died nobody knows which rows it has.
+        return before is None or before.inputs_hash == UNFINISHED or before.content_hash != figures.content_hash
+
+    def commit(self) -> None:
+        """Make what was worked out since the last time a checkpoint, and remember its days."""
+        if not self._figures:
+            return
+        if self.family.folds and self._carried is not None:
+            self.workspace.states(self.domain, self.family.name).commit(max(self._figures), self._carried.states())
+        self.records.record(self.family.name, self._figures, self.run_id)
+        self.records.connection.commit()
+        self._carried, self._figures = None, {}

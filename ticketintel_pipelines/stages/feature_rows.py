@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -23,14 +23,20 @@ from ticketintel_pipelines.lake.layout import DayRange, Lake
 
 FEATURE_STAGE = "feature"
 THREADS = 2
+THREADS_FROM_BYTES = 1 << 20
 
 
 def read_table(lake: Lake, name: str, days: Iterable[date], columns: Iterable[str] | None = None) -> pa.Table | None:
     """The rows of some days of a table of the stage, in order; None where no day has any."""
     parts = lake.parts(FEATURE_STAGE, name, days)
     names = None if columns is None else list(columns)
-    tables = [pq.read_table(part, columns=names, partitioning=None) for part in parts]
+    tables = [_read(part, names) for part in parts]
     return pa.concat_tables(tables) if tables else None
+
+
+def _read(part: Path, names: list[str] | None) -> pa.Table:
+    # Most files of a long backfill are small: threads and reading ahead take longer than reading them.
+    return pq.ParquetFile(part, pre_buffer=False).read(names, use_threads=part.stat().st_size > THREADS_FROM_BYTES)
 
 
 def rows_of(table: pa.Table | None, names: Iterable[str]) -> Rows:
@@ -124,23 +130,22 @@ def with_centrality(lake: Lake, graph: Graph, asking: pa.Table, days: DayRange) 
     """The asking rows with the centrality of their wallet as of the day before each."""
     from ticketintel_pipelines.features.graph import centrality
 
-    names = (graph.giver, graph.receiver)
-    moves = {
-        day: rows_of(read_table(lake, graph.of, [day], {SEEN, *names}), names)
-        for day in DayRange(days.first - timedelta(days=graph.days), days.last).days
-    }
     keys = rows_of(asking, [graph.asked_key])
     scores = np.full(len(keys), np.nan)
     edges = edges_of_days(keys[SEEN], days)
-    for day, (first, last) in zip(days.days, pairwise(edges), strict=True):
-        before = [moves[day - timedelta(days=back)] for back in range(1, graph.days + 1)]
-        if last == first:
-            continue
-        found = centrality(*(np.concatenate([rows[name] for rows in before]) for name in names))
-        wallets = keys[graph.asked_key][first:last]
-        places = np.minimum(np.searchsorted(found.key, wallets), max(len(found.key) - 1, 0))
+    asked = {day: slice(*edge) for day, edge in zip(days.days, pairwise(edges), strict=True) if edge[0] < edge[1]}
+    if asked:
+        names = (graph.giver, graph.receiver)
+        reach = DayRange(min(asked) - timedelta(days=graph.days), max(asked) - timedelta(days=1))
+        moves = rows_of(read_table(lake, graph.of, reach.days, {SEEN, *names}), names)
+        begins = dict(zip((*reach.days, max(asked)), edges_of_days(moves[SEEN], reach), strict=True))
+    for day, rows in asked.items():
+        window = slice(begins[day - timedelta(days=graph.days)], begins[day])
+        found = centrality(*(moves[name][window] for name in names))
         if len(found.key):
-            scores[first:last] = np.where(found.key[places] == wallets, found.score[places], np.nan)
+            wallets = keys[graph.asked_key][rows]
+            places = np.minimum(np.searchsorted(found.key, wallets), len(found.key) - 1)
+            scores[rows] = np.where(found.key[places] == wallets, found.score[places], np.nan)
     return asking.append_column(f"{graph.name}_score", pa.array(scores, mask=np.isnan(scores)))
 
 
@@ -164,6 +169,15 @@ def by_day(table: pa.Table | None, days: DayRange) -> dict[date, pa.Table]:
     return {day: table.slice(first, last - first) for day, (first, last) in cut if last > first}
 
 
+def hashes_by_day(table: pa.Table | None, days: DayRange) -> dict[date, str]:
+    """The content hash of each day's rows; days without rows are left out."""
+    if table is None:
+        return {}
+    edges = edges_of_days(table[SEEN].to_numpy(), days)
+    cut = zip(days.days, content_hashes(table, edges), pairwise(edges), strict=True)
+    return {day: content for day, content, (first, last) in cut if last > first}
+
+
 def edges_of_days(seen: Integers, days: DayRange) -> list[int]:
     """The places where the rows of each day begin, and where those of the last one end."""
     return [*np.searchsorted(seen, [start_of(day) for day in days.days]).tolist(), len(seen)]
@@ -176,20 +190,33 @@ def start_of(day: date) -> int:
 
 def content_hash(table: pa.Table) -> str:
     """A hash of the rows in their order, the same however they were stored or cut."""
-    digest = hashlib.sha256()
+    (found,) = content_hashes(table, [0, len(table)])
+    return found
+
+
+def content_hashes(table: pa.Table, edges: Sequence[int]) -> list[str]:
+    """The hash of the rows between each two neighbouring edges, as if they were a table by themselves."""
+    digests = [hashlib.sha256() for _ in edges[1:]]
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = column.combine_chunks()
-        digest.update(f"{name} {array.type} {len(array)}".encode())
-        digest.update(array.is_valid().to_numpy(zero_copy_only=False).tobytes())
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            array = pc.fill_null(array.cast(pa.large_string()), "")
-            digest.update(pc.binary_length(array).to_numpy().tobytes())
-            digest.update("".join(array.to_pylist()).encode())
+        text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+        there = array.is_valid().to_numpy(zero_copy_only=False)
+        if text:
+            whole = pc.fill_null(array.cast(pa.large_string()), "")
+            lengths = pc.binary_length(whole).to_numpy()
+            begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+            letters = "".join(whole.to_pylist()).encode()
         else:
-            digest.update(
-                np.ascontiguousarray(pc.fill_null(array, _nothing(array.type)).to_numpy(zero_copy_only=False)).tobytes()
-            )
-    return digest.hexdigest()[:32]
+            values = np.ascontiguousarray(pc.fill_null(array, _nothing(array.type)).to_numpy(zero_copy_only=False))
+        for digest, (first, last) in zip(digests, pairwise(edges), strict=True):
+            digest.update(f"{name} {array.type} {last - first}".encode())
+            digest.update(there[first:last].tobytes())
+            if text:
+                digest.update(lengths[first:last].tobytes())
+                digest.update(letters[begins[first] : begins[last]])
+            else:
+                digest.update(values[first:last].tobytes())
+    return [digest.hexdigest()[:32] for digest in digests]
 
 
 def _nothing(kind: pa.DataType) -> pa.Scalar:

@@ -100,6 +100,16 @@ class FeatureDays:
         )
 
 
+def rows_published(connection: psycopg.Connection, domain: str, tables: Sequence[str]) -> dict[date, int]:
+    """The rows of published tables by day, together; days without any are left out."""
+    rows = connection.execute(
+        "SELECT day, sum(published)::bigint FROM ops.published_days "
+        "WHERE domain = %s AND table_name = ANY (%s) AND published > 0 GROUP BY day",
+        (domain, list(tables)),
+    ).fetchall()
+    return dict(rows)
+
+
 def inputs_by_day(inputs: Mapping[str, Mapping[date, str]], days: DayRange, looks_back_days: int = 0) -> dict[date, str]:
     """A hash of the inputs' content for each day, including that of the days before it that are read again."""
     alone = {

@@ -1,15 +1,15 @@
 """Our side of the benchmark `features`: the folds over wallets, events and tickets, piece by piece, states carried along."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ticketintel_pipelines.features.carried import CarriedStates
 from ticketintel_pipelines.features.folds import (
     DAY,
     HOUR,
@@ -23,15 +23,14 @@ from ticketintel_pipelines.features.folds import (
     Trailing,
     run_fold,
 )
-from ticketintel_pipelines.features.kernels import gather
 from ticketintel_pipelines.features.keys import key_of
-from ticketintel_pipelines.features.rows import MISSING, SEEN, Integers, Rows, integers, nullable
+from ticketintel_pipelines.features.rows import SEEN, Rows, integers, nullable
 from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines_tests import handbook
 
 THREADS = 2
-PIECE_ROWS = 500_000
-BATCH_ROWS = 1 << 17
+PIECE_ROWS = 150_000
+BATCH_ROWS = 1 << 16
 SPANS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 TEXTS = ("wallet", "event")
 
@@ -62,38 +61,6 @@ FROM asked
 """
 
 
-@dataclass
-class Carried:
-    """The states of folds between the pieces of one run, by fold in order of their keys."""
-
-    held: dict[str, States] = field(default_factory=dict)
-
-    def read(self, fold: str, keys: Integers) -> States:
-        held = self.held.get(fold)
-        if held is None or not len(held.keys):
-            return States.empty(keys)
-        places = np.minimum(np.searchsorted(held.keys, keys), len(held.keys) - 1)
-        # A place behind the last one, where nothing is, stands for keys that have no state.
-        places = np.where(held.keys[places] == keys, places, len(held.keys))
-        lengths = np.append(np.diff(held.bounds), 0)
-        return States(keys, *gather(held.bounds, held.words, lengths, places))
-
-    def keep(self, fold: str, learned: States) -> None:
-        held = self.held.get(fold, States.empty(np.empty(0, np.int64)))
-        new = np.argsort(learned.keys)
-        touched = np.searchsorted(held.keys, learned.keys[new])
-        untouched = np.ones(len(held.keys) + 1, bool)
-        untouched[touched[np.append(held.keys, MISSING)[touched] == learned.keys[new]]] = False
-        old = np.flatnonzero(untouched[:-1])
-        keys = np.concatenate([held.keys[old], learned.keys[new]])
-        starts = np.concatenate([held.bounds[old], learned.bounds[new] + len(held.words)])
-        lengths = np.concatenate([np.diff(held.bounds)[old], np.diff(learned.bounds)[new]])
-        words = np.concatenate([held.words, learned.words])
-        # Two sorted runs: a stable sort merges them.
-        order = np.argsort(keys, kind="stable")
-        self.held[fold] = States(keys[order], *gather(starts, words, lengths, order))
-
-
 def answer(folds: tuple[Fold, ...], rows: Rows, horizon: int, read: ReadStates) -> Iterator[tuple[Fold, States]]:
     """Append the answers of the folds to the rows; yields each fold with its new states."""
     for fold in folds:
@@ -118,7 +85,9 @@ def pieces(path: Path, time: str, columns: Sequence[str] | None = None) -> Itera
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     held: list[pa.RecordBatch] = []
-    for batch in pq.ParquetFile(path, read_dictionary=texts).iter_batches(BATCH_ROWS, columns=columns):
+    # Read ahead, all that was read would be kept until the end.
+    file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
+    for batch in file.iter_batches(BATCH_ROWS, columns=columns):
         held.append(batch)
         if sum(len(table) for table in held) < PIECE_ROWS:
             continue
@@ -142,21 +111,32 @@ def fold_file(
     features_of: Callable[[duckdb.DuckDBPyConnection, Rows], pa.Table],
 ) -> int:
     """From a file of transactions to one of features; returns the rows."""
-    carried = Carried()
+    carried = CarriedStates()
     engine = duckdb.connect()
     engine.execute(f"SET threads = {THREADS}")
     writer: pq.ParquetWriter | None = None
     count = 0
-    for table in pieces(source, time, columns):
-        rows = rows_of(table)
-        del table
-        horizon = (int(rows[SEEN][-1]) // DAY + 1) * DAY
-        for fold, states in answer(folds, rows, horizon, carried.read):
-            carried.keep(fold.name, states)
-        made = features_of(engine, rows)
-        writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False)
-        writer.write_table(made)
-        count += len(rows)
+    coming = pieces(source, time, columns)
+
+    def next_rows() -> Rows | None:
+        table = next(coming, None)
+        return None if table is None else rows_of(table)
+
+    # One piece is read and one is written while another is folded.
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as writing:
+        upcoming, written = reading.submit(next_rows), writing.submit(int)
+        while (rows := upcoming.result()) is not None:
+            upcoming = reading.submit(next_rows)
+            horizon = (int(rows[SEEN][-1]) // DAY + 1) * DAY
+            for fold, states in answer(folds, rows, horizon, carried.read):
+                carried.keep(fold.name, states)
+            made = features_of(engine, rows)
+            count += len(rows)
+            written.result()
+            writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False)
+            written = writing.submit(writer.write_table, made)
+            del rows, made, states
+        written.result()
     assert writer is not None
     writer.close()
     return count

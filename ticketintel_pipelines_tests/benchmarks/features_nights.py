@@ -1,5 +1,6 @@
 """The folds night by night and as a backfill: states in the product's store, keys already numbers, as the lake has them."""
 
+import shutil
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ticketintel_pipelines.features.folds import DAY, States
+from ticketintel_pipelines.features.carried import CarriedStates
+from ticketintel_pipelines.features.folds import DAY
 from ticketintel_pipelines.features.rows import SEEN, Rows
 from ticketintel_pipelines.features.store import StateStore
+from ticketintel_pipelines.stages.feature import STATES_CARRIED
 from ticketintel_pipelines_tests.benchmarks.features_folds import FOLDS, THREADS, answer, features_of
 from ticketintel_pipelines_tests.benchmarks.features_world import START, World
 
 FIRST_DAY = date(2023, 1, 1)
-NIGHTS = 7
+NIGHTS = 8
 MONTH = 30
 
 
@@ -33,13 +36,14 @@ class History:
     seconds: list[float] = field(default_factory=list)
     """Of each piece, from its file to the features' one and the states committed."""
     engine: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    _carried: CarriedStates | None = None
 
     def __post_init__(self) -> None:
         self.store = StateStore(self.folder / "states.sqlite")
         self.engine.execute(f"SET threads = {THREADS}")
 
-    def fold_days(self, days: int) -> int:
-        """Fold the next days as one piece; returns its rows."""
+    def fold_days(self, days: int, *, last: bool = True) -> int:
+        """Fold the next days as one piece; returns its rows. States are carried on to the next piece if it is not the last."""
         source = self.folder / "piece.parquet"
         numbers = [self.world.numbers_of_day(day) for day in range(self.day, self.day + days)]
         together = {name: np.concatenate([of_day[name] for of_day in numbers]) for name in numbers[0]}
@@ -48,32 +52,45 @@ class History:
         rows = len(together[SEEN])
         del together
         started = time.perf_counter()
-        self._fold_piece(source, days)
+        self._fold_piece(source, days, last=last)
         self.seconds.append(time.perf_counter() - started)
         return rows
 
-    def _fold_piece(self, source: Path, days: int) -> None:
+    def _fold_piece(self, source: Path, days: int, *, last: bool) -> None:
         table = pq.read_table(source)
         rows = Rows.from_arrow(table, table.column_names)
         del table
-        checkpoint = self.store.checkpoint_before(FIRST_DAY + timedelta(days=self.day))
+        if self._carried is None:
+            checkpoint = self.store.checkpoint_before(FIRST_DAY + timedelta(days=self.day))
+            self._carried = CarriedStates(self.store.reader(checkpoint))
         self.day += days
-        states: dict[str, States] = {}
-        for fold, learned in answer(FOLDS, rows, START + self.day * DAY, self.store.reader(checkpoint)):
-            states[fold.name] = learned
+        for fold, learned in answer(FOLDS, rows, START + self.day * DAY, self._carried.read):
+            self._carried.keep(fold.name, learned)
         pq.write_table(features_of(self.engine, rows), self.folder / "features.parquet", compression="zstd")
-        self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), states)
+        if last or len(self._carried) >= STATES_CARRIED:
+            self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), self._carried.states())
+            self._carried = None
 
 
 def nights(world: World, folder: Path, milestones: tuple[int, ...]) -> Iterator[tuple[int, float]]:
-    """Median seconds of some single nights from each milestone on, after a history in months up to it."""
+    """Median seconds of some single nights from each milestone on, in turn: each milestone has its own copy of the history."""
     history = History(world, folder)
+    reached: dict[int, History] = {}
     for milestone in milestones:
         while history.day < milestone - 1:
-            history.fold_days(min(MONTH, milestone - 1 - history.day))
-        for _ in range(NIGHTS):
-            history.fold_days(1)
-        yield milestone, statistics.median(history.seconds[-NIGHTS:])
+            days = min(MONTH, milestone - 1 - history.day)
+            history.fold_days(days, last=history.day + days == milestone - 1)
+        copy = folder / str(milestone)
+        copy.mkdir()
+        # Every call of the store closes its connection, with which SQLite writes all into the one file.
+        shutil.copy(history.store.path, copy)
+        reached[milestone] = History(world, copy, history.day)
+    for _ in range(NIGHTS):
+        for at in reached.values():
+            at.fold_days(1)
+    for milestone, at in reached.items():
+        # The first night reads a file that is nowhere in memory yet.
+        yield milestone, statistics.median(at.seconds[1:])
 
 
 @dataclass(frozen=True)
@@ -96,14 +113,17 @@ def backfill(world: World, folder: Path, minutes: float, piece_days: int) -> Bac
     """Fold from the first day on in pieces until the time is up or the history ends."""
     history = History(world, folder)
     rates: list[float] = []
-    rows = 0
+    rows, longest = 0, 0.0
     until = time.monotonic() + 60 * minutes
     while history.day < world.days:
         started = time.monotonic()
-        piece = history.fold_days(min(piece_days, world.days - history.day))
+        # The time that is left decides beforehand whether this is the last one, whose states are committed.
+        last = history.day + piece_days >= world.days or started + 2 * longest > until
+        piece = history.fold_days(min(piece_days, world.days - history.day), last=last)
         rows += piece
         rates.append(piece / history.seconds[-1])
-        if time.monotonic() + (time.monotonic() - started) > until:
+        longest = max(longest, time.monotonic() - started)
+        if last:
             break
     megabytes = sum(path.stat().st_size for path in folder.glob("states.sqlite*")) / 1e6
     return Backfill(rows, history.day, sum(history.seconds), rates[0], rates[-1], megabytes)

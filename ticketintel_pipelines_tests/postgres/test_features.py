@@ -204,3 +204,41 @@ def test_another_formula_works_everything_out_again(workspace: Workspace, see: S
     work(workspace, family, DAYS)
     family.formula.write_text(family.formula.read_text().replace("visits_1h,", "visits_1h + 1 AS visits_1h,"))
     assert work(workspace, family, DayRange(DAYS.last, DAYS.last)).changed == DAYS.days
+
+
+@pytest.mark.parametrize("carried", [1, 1_000_000])
+def test_states_that_are_carried_from_piece_to_piece_make_no_difference(
+    workspace: Workspace, see: See, family: Family, monkeypatch: pytest.MonkeyPatch, carried: int
+) -> None:
+    monkeypatch.setattr(feature, "LONGEST_PIECE_DAYS", 2)
+    monkeypatch.setattr(feature, "STATES_CARRIED", carried)
+    table = _rows(9)
+    see(table)
+    work(workspace, family, DAYS)
+    assert result(workspace, family).equals(in_one_go(table, family))
+    last = workspace.states(TICKETING, family.name).checkpoint_before(DAYS.last + timedelta(days=1))
+    assert last == DAYS.last
+
+
+def test_nothing_is_worked_out_before_anybody_asks_and_all_that_went_before_then(
+    workspace: Workspace, see: See, family: Family
+) -> None:
+    asking = replace(family, asked_by="asking_visits", folds=tuple(replace(f, asked_by="asking_visits") for f in family.folds))
+    table = _rows(10)
+    see(table)
+    assert work(workspace, asking, DAYS).worked_out == []
+    # The same rows ask, from the sixth day on.
+    late = [day for day in DAYS.days if day >= DAYS.days[5]]
+    rows = by_day(table, DAYS)
+    lake = workspace.lake(TICKETING)
+    with scratch_folder(lake) as scratch, workspace.catalog() as catalog:
+        parts = {day: scratch / f"{day}.parquet" for day in late}
+        for day, part in parts.items():
+            pq.write_table(rows[day], part)
+        swap_in(lake, FEATURE_STAGE, "asking_visits", DayRange(late[0], late[-1]), parts)
+        figures = {day: FeatureDay(len(rows[day]), content_hash(rows[day]), "") for day in late}
+        FeatureDays(catalog.connection, TICKETING.name).record("asking_visits", figures, "test")
+        catalog.connection.commit()
+    work(workspace, asking, DAYS)
+    expected = by_day(in_one_go(table, family), DAYS)
+    assert result(workspace, asking).equals(pa.concat_tables([expected[day] for day in late]))
