@@ -29,7 +29,8 @@ from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines_tests import handbook
 
 THREADS = 2
-PIECE_ROWS = 150_000
+PIECE_ROWS, HANDBOOK_PIECE_ROWS = 700_000, 150_000
+"""Larger pieces move fewer states and take more memory: each is held to a third of what pandas takes for the same rows."""
 BATCH_ROWS = 1 << 16
 SPANS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 TEXTS = ("wallet", "event")
@@ -80,8 +81,8 @@ def rows_of(table: pa.Table) -> Rows:
     return Rows(columns | {name: key_of(table[name]) for name in TEXTS})
 
 
-def pieces(path: Path, time: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a file in order, PIECE_ROWS or a little more at once, cut at midnights."""
+def pieces(path: Path, time: str, columns: Sequence[str] | None, rows: int) -> Iterator[pa.Table]:
+    """The rows of a file in order, so many or a little more at once, cut at midnights."""
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     held: list[pa.RecordBatch] = []
@@ -89,7 +90,7 @@ def pieces(path: Path, time: str, columns: Sequence[str] | None = None) -> Itera
     file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
     for batch in file.iter_batches(BATCH_ROWS, columns=columns):
         held.append(batch)
-        if sum(len(table) for table in held) < PIECE_ROWS:
+        if sum(len(table) for table in held) < rows:
             continue
         together = pa.Table.from_batches(held)
         midnights = pc.floor_temporal(together[time], unit="day")
@@ -107,6 +108,7 @@ def fold_file(
     folds: tuple[Fold, ...],
     time: str,
     columns: Sequence[str] | None,
+    piece_rows: int,
     rows_of: Callable[[pa.Table], Rows],
     features_of: Callable[[duckdb.DuckDBPyConnection, Rows], pa.Table],
 ) -> int:
@@ -116,7 +118,7 @@ def fold_file(
     engine.execute(f"SET threads = {THREADS}")
     writer: pq.ParquetWriter | None = None
     count = 0
-    coming = pieces(source, time, columns)
+    coming = pieces(source, time, columns, piece_rows)
 
     def next_rows() -> Rows | None:
         table = next(coming, None)
@@ -143,9 +145,10 @@ def fold_file(
 
 
 def wallets_job(source: Path, target: Path) -> int:
-    return fold_file(source, target, FOLDS, SEEN, None, rows_of, features_of)
+    return fold_file(source, target, FOLDS, SEEN, None, PIECE_ROWS, rows_of, features_of)
 
 
 def handbook_job(source: Path, target: Path) -> int:
     """The handbook's 14 features."""
-    return fold_file(source, target, handbook.FOLDS, "TX_DATETIME", handbook.COLUMNS, handbook.rows_of, handbook.features_of)
+    read, made = handbook.rows_of, handbook.features_of
+    return fold_file(source, target, handbook.FOLDS, "TX_DATETIME", handbook.COLUMNS, HANDBOOK_PIECE_ROWS, read, made)
