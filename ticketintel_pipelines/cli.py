@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.errors import EXIT_BAD_INPUT, BadInputError, TicketIntelError, UnavailableError
-from ticketintel_pipelines.model_commands import keep_truth, list_models, rescore, roll_back_model, train_models
+from ticketintel_pipelines.model_commands import is_trained, keep_truth, list_models, rescore, roll_back_model, train_models
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
 
@@ -193,7 +193,8 @@ def _demo(options: argparse.Namespace) -> int:
     folder = options.data or _demo_world(workspace.settings.home, console)
     _take_in(workspace, domain, folder, console)
     work_out(workspace, domain, None, console)
-    train(workspace, domain, console)
+    if not is_trained(workspace, domain):
+        train(workspace, domain, console)
 
     console.say("\n" + status(workspace, domain, views=True))
     console.say(f"\ndone in {time.monotonic() - started:.0f} s. Next:")

@@ -24,6 +24,14 @@ def train_models(workspace: "Workspace", domain: "Domain", console: Console) -> 
     return 0
 
 
+def is_trained(workspace: "Workspace", domain: "Domain") -> bool:
+    """Whether every model has a version, be it the champion or not."""
+    from ticketintel_pipelines.warehouse.model_registry import versions_of
+
+    with workspace.catalog() as catalog:
+        return all(versions_of(catalog.connection, domain.name, one.model.name) for one, _ in _learnings(domain))
+
+
 def list_models(workspace: "Workspace", domain: "Domain", console: Console) -> int:
     """`ticketintel models`."""
     from ticketintel_pipelines.stages.learning import evidence_folder

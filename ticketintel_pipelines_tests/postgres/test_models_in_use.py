@@ -216,6 +216,16 @@ def test_a_damaged_champion_scores_nothing(in_use: Deployment) -> None:
     assert in_use.scores() == []
 
 
+def test_a_champion_that_cannot_score_any_more_is_replaced_by_training(in_use: Deployment) -> None:
+    before = champion_of(in_use.workspace, in_use.learning)
+    model = in_use.learning.model
+    in_use.learning = replace(in_use.learning, model=replace(model, features=model.features[:-1]))
+    learned = in_use.learn()
+    assert learned.promoted
+    after = champion_of(in_use.workspace, in_use.learning)
+    assert before is not None and after is not None and after.version == learned.version != before.version
+
+
 def test_learning_again_from_the_same_data_is_the_same_version(in_use: Deployment) -> None:
     with in_use.workspace.catalog() as catalog:
         first = model_registry.champion_of(catalog.connection, TICKETING.name, "fraud")
@@ -240,9 +250,11 @@ def test_an_equal_challenger_is_kept_and_not_promoted(in_use: Deployment) -> Non
 
 def test_too_few_positives_leave_the_model_untrained_and_say_so(workspace: Workspace) -> None:
     world = learning_world.world(days=30, a_day=120)
-    learned = Deployment(workspace, replace(world, known_at=np.full(len(world), NEVER))).learn()
+    deployment = Deployment(workspace, replace(world, known_at=np.full(len(world), NEVER)))
+    learned = deployment.learn()
     assert learned.version is None
     assert "0 are known as positive" in learned.words
+    assert "0 are known as positive" in stage.outcome(workspace, deployment.learning)
     assert Registry(workspace.models, TICKETING.name).versions("fraud") == []
 
 
