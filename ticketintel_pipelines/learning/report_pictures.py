@@ -52,7 +52,7 @@ def roc_picture(curves: Mapping[str, Curve]) -> str:
         axes.set(xlabel="False-positive rate", ylabel="Recall", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(**LEGEND)
 
-    return _picture(draw)
+    return drawn(draw)
 
 
 def precision_recall_picture(curves: Mapping[str, Curve], positive_share: float) -> str:
@@ -65,7 +65,7 @@ def precision_recall_picture(curves: Mapping[str, Curve], positive_share: float)
         axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(**LEGEND)
 
-    return _picture(draw)
+    return drawn(draw)
 
 
 def calibration_picture(bins: Sequence[Bin]) -> str:
@@ -85,7 +85,7 @@ def calibration_picture(bins: Sequence[Bin]) -> str:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter("{x:g}")
 
-    return _picture(draw)
+    return drawn(draw)
 
 
 def importance_picture(importances: Sequence[tuple[str, float]]) -> str:
@@ -97,7 +97,7 @@ def importance_picture(importances: Sequence[tuple[str, float]]) -> str:
         axes.set(xlabel="Mean absolute contribution (log odds)")
         axes.grid(False, axis="y")
 
-    return _picture(draw, width=8.0, height=0.8 + 0.26 * len(shown))
+    return drawn(draw, width=8.0, height=0.8 + 0.26 * len(shown))
 
 
 def cost_picture(curve: CostCurve, threshold: float, cost: float, unit: str) -> str:
@@ -114,7 +114,7 @@ def cost_picture(curve: CostCurve, threshold: float, cost: float, unit: str) -> 
         axes.set(ylim=(0, max(curve.nothing_stopped, cost, least, 1.0) * 1.15))
         axes.legend(**LEGEND)
 
-    return _picture(draw, width=8.0)
+    return drawn(draw, width=8.0)
 
 
 def _looks(curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def _looks(curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
     return looks
 
 
-def _picture(draw: "Callable[[Axes], None]", width: float = WIDTH, height: float = HEIGHT) -> str:
+def drawn(draw: "Callable[[Axes], None]", width: float = WIDTH, height: float = HEIGHT) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
