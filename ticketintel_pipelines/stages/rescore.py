@@ -39,7 +39,7 @@ def rescore_day(workspace: Workspace, learning: Learning, scoring: Scoring, day:
         return Rescored()
     scores = pq.read_table(part, partitioning=None)
     described = pq.read_table(lake.part(FEATURE_STAGE, scoring.features, day), partitioning=None)
-    order = pc.index_in(scores["transaction_id"], value_set=described["transaction_id"].combine_chunks())
+    order = pc.index_in(scores[scoring.key], value_set=described[scoring.key].combine_chunks())
     known = order.is_valid().to_numpy(zero_copy_only=False)
     registry = Registry(workspace.models, learning.domain.name)
     equal = changed = 0
@@ -49,7 +49,7 @@ def rescore_day(workspace: Workspace, learning: Learning, scoring: Scoring, day:
         features = matrix(described.take(order.take(pa.array(rows))), trained.names)
         same = row_hashes(features) == scores[FEATURES_HASH].to_numpy()[rows]
         again = trained.probabilities(features)
-        given = scores["fraud_score"].to_numpy()[rows]
+        given = scores[scoring.score].to_numpy()[rows]
         equal += int((same & (again == given)).sum())
         changed += int((~same).sum())
     changed += int((~known).sum())

@@ -22,6 +22,7 @@ from ticketintel_pipelines.contract import Column, Domain, Table
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.learning.declaration import Model
+from ticketintel_pipelines.learning.examples import Features, Integers
 from ticketintel_pipelines.learning.matrix import matrix, row_hashes
 from ticketintel_pipelines.learning.trained import Trained
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, content_hash
@@ -31,17 +32,29 @@ from ticketintel_pipelines.warehouse.loading import load_parts
 
 SCORE_STAGE = "score"
 FEATURES_HASH = "features_hash"
+TOP_FEATURES = "top_features"
 REASONS = 3
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is scored: rows of a domain's feature table, by a model, into a table with the columns of `fraud_predictions`."""
+    """What is scored: rows of a domain's feature table, by a model, into a table.
+
+    The table has a key and `occurred_at`, which are columns of the feature table, and of what scoring gives those columns that
+    it declares: score and decision under their names here, `confidence`, `top_features`, `scored_at`, `model_version`.
+    """
 
     domain: Domain
     model: Model
     features: str
     table: Table
+    score: str
+    decision: str = "decision"
+
+    @property
+    def key(self) -> str:
+        (key,) = self.table.key
+        return key
 
 
 @dataclass(frozen=True)
@@ -104,47 +117,56 @@ def score_days(
 def _score_day(lake: Lake, scoring: Scoring, champion: Champion, day: date, now: datetime, report: ScoreReport) -> pa.Table:
     """The rows of a day's predictions, with a hash of the features of each; earlier ones where that is the same."""
     part = lake.part(FEATURE_STAGE, scoring.features, day)
-    columns = ["transaction_id", "occurred_at", *scoring.model.feature_names]
+    columns = [scoring.key, "occurred_at", *scoring.model.feature_names]
     rows = pq.read_table(part, columns=columns, partitioning=None) if part.exists() else None
     fresh = predictions(scoring, champion, rows, now) if rows is not None else _nothing(scoring.table)
     before = lake.part(SCORE_STAGE, scoring.table.name, day)
     if before.exists() and len(fresh):
-        fresh, kept = _keeping(pq.read_table(before, partitioning=None), fresh)
+        fresh, kept = _keeping(pq.read_table(before, partitioning=None), fresh, (scoring.key, FEATURES_HASH))
         report.kept += kept
         report.scored[day] = len(fresh) - kept
     else:
         report.scored[day] = len(fresh)
-    report.decisions.update(fresh["decision"].to_pylist())
+    report.decisions.update(fresh[scoring.decision].to_pylist())
     return fresh
 
 
 def predictions(scoring: Scoring, champion: Champion, rows: pa.Table, now: datetime) -> pa.Table:
     """Predictions of rows of features, in their order."""
-    from ticketintel_pipelines.learning.scoring import reasons, score
+    from ticketintel_pipelines.learning.scoring import score
 
     features = matrix(rows, champion.trained.names)
     scored = score(champion.trained, features, scoring.model.decisions)
     names = np.array([decision.name for decision in scoring.model.decisions], dtype=object)
-    looked_at = np.flatnonzero(scored.decision < len(names) - 1)
-    words: list[str | None] = [None] * len(rows)
+    made = {
+        scoring.key: rows[scoring.key],
+        "occurred_at": rows["occurred_at"],
+        "scored_at": pa.array([now] * len(rows), pa.timestamp("us", "UTC")),
+        scoring.score: pa.array(scored.probability),
+        scoring.decision: pa.array(names[scored.decision], pa.string()),
+        "confidence": pa.array(scored.confidence),
+        "model_version": pa.array([champion.version] * len(rows), pa.string()),
+    }
+    declared = set(scoring.table.column_names)
+    if TOP_FEATURES in declared:
+        looked_at = np.flatnonzero(scored.decision < len(names) - 1)
+        made[TOP_FEATURES] = pa.array(_words(scoring, champion, features, looked_at), pa.string())
+    kept = {name: values for name, values in made.items() if name in declared}
+    return pa.table({**kept, FEATURES_HASH: pa.array(row_hashes(features))})
+
+
+def _words(scoring: Scoring, champion: Champion, features: Features, looked_at: Integers) -> list[str | None]:
+    """Why each of the rows that are looked at has its score, as JSON; null for the others."""
+    from ticketintel_pipelines.learning.scoring import reasons
+
+    words: list[str | None] = [None] * len(features)
     columns = {column.name: column for column in scoring.model.features}
     found = reasons(champion.trained, features, looked_at, REASONS)
     for place, row in enumerate(looked_at):
         moved = zip(found.feature[place], found.value[place], found.contribution[place], strict=True)
         listed = [(columns[champion.trained.names[feature]], value, weight) for feature, value, weight in moved if feature >= 0]
         words[row] = json.dumps([_reason(column, float(value), float(weight)) for column, value, weight in listed])
-    made = {
-        "transaction_id": rows["transaction_id"],
-        "occurred_at": rows["occurred_at"],
-        "scored_at": pa.array([now] * len(rows), pa.timestamp("us", "UTC")),
-        "fraud_score": pa.array(scored.probability),
-        "decision": pa.array(names[scored.decision], pa.string()),
-        "confidence": pa.array(scored.confidence),
-        "top_features": pa.array(words, pa.string()),
-        "model_version": pa.array([champion.version] * len(rows), pa.string()),
-        FEATURES_HASH: pa.array(row_hashes(features)),
-    }
-    return pa.table(made)
+    return words
 
 
 def _reason(column: Column, value: float, weight: float) -> dict[str, str | float | None]:
@@ -163,9 +185,8 @@ def in_words(column: Column, value: float) -> str:
     return f"{meaning}: {value:,.4g}{unit}"
 
 
-def _keeping(before: pa.Table, fresh: pa.Table) -> tuple[pa.Table, int]:
+def _keeping(before: pa.Table, fresh: pa.Table, key: tuple[str, str]) -> tuple[pa.Table, int]:
     """The fresh rows, with the earlier row in place of each that has the same features as it had; and how many those are."""
-    key = ("transaction_id", FEATURES_HASH)
     earlier = {pair: place for place, pair in enumerate(zip(*(before[name].to_pylist() for name in key), strict=True))}
     pairs = list(zip(*(fresh[name].to_pylist() for name in key), strict=True))
     places = [earlier.get(pair) for pair in pairs]

@@ -110,7 +110,7 @@ def _scores(workspace: Workspace, scoring: Scoring, *days: date) -> dict[str, tu
     """Score and version by transaction, of some days."""
     found: dict[str, tuple[float, str]] = {}
     for part in workspace.lake(scoring.domain).parts(SCORE_STAGE, scoring.table.name, days):
-        rows = pq.read_table(part, columns=["transaction_id", "fraud_score", "model_version"], partitioning=None)
+        rows = pq.read_table(part, columns=[scoring.key, scoring.score, "model_version"], partitioning=None)
         ids, *given = (rows[name].to_pylist() for name in rows.column_names)
         found.update(zip(ids, zip(*given, strict=True), strict=True))
     return found

@@ -31,7 +31,7 @@ from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
-from ticketintel_pipelines.ticketing.models.learning import FRAUD_LEARNING, FRAUD_SCORING
+from ticketintel_pipelines.ticketing.models.learning import LEARNINGS
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -158,12 +158,15 @@ def feature_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
 def model_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """The models, their reports, their scores, and what is watched of them."""
     learned_from = [asset_key(TICKETING, "feature", name) for name in (FEATURES.name, "labels")]
-    return [
-        model_asset(FRAUD_LEARNING, learned_from),
-        report_asset(FRAUD_LEARNING),
-        score_asset(FRAUD_LEARNING, FRAUD_SCORING, partitions),
-        watch_asset(FRAUD_LEARNING, FRAUD_SCORING, partitions),
-    ]
+    assets = []
+    for learning, scoring in LEARNINGS:
+        assets += [
+            model_asset(learning, learned_from),
+            report_asset(learning),
+            score_asset(learning, scoring, partitions),
+            watch_asset(learning, scoring, partitions),
+        ]
+    return assets
 
 
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:

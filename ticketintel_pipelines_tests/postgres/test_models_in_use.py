@@ -46,7 +46,7 @@ class Deployment:
         columns = tuple(Column(name, ColumnType.NUMBER, f"{name}. More words", required=False) for name in examples.names)
         model = replace(model, name="fraud", features=columns, decisions=DECISIONS, operating_threshold=0.3, seed=3)
         self.learning = Learning(TICKETING, model, FEATURES, self._known)
-        self.scoring = Scoring(TICKETING, model, FEATURES, FRAUD_PREDICTIONS)
+        self.scoring = Scoring(TICKETING, model, FEATURES, FRAUD_PREDICTIONS, "fraud_score")
         self.days = DayRange(_day(examples.day[0]), _day(examples.day[-1]))
         for day in self.days.days:
             self.write(day)

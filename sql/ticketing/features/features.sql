@@ -6,6 +6,7 @@ SELECT
     to_timestamp(asked.seen / 1e6) AS occurred_at,
     asked.kind,
     asked.event_id,
+    coalesce(asked.price_gwei, 0) / 1e9 AS amount_eth,
     wallets.* EXCLUDE (transaction_id, seen),
     tickets.time_to_resale,
     events.* EXCLUDE (transaction_id, seen),

@@ -15,7 +15,6 @@ SELECT
     features.*,
     observed.wallet_key,
     known.known_at,
-    coalesce(observed.price_gwei, 0) / 1e9 AS amount_eth,
     CASE
         WHEN observed.capacity IS NULL THEN 'unknown'
         WHEN observed.capacity < 500 THEN 'under 500 seats'

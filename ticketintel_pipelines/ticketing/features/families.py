@@ -265,6 +265,9 @@ def _described(family: Family) -> tuple[Column, ...]:
     return tuple(replace(column, description=f"{column.description} {source}") for column in family.features)
 
 
+AMOUNT = Column("amount_eth", ColumnType.NUMBER, "Price of the ticket; 0 where none was paid or none is known.", "ETH", False)
+"""What the transaction itself says, not what was known before it."""
+
 FEATURES = Family(
     "features",
     "All features of each ticket transaction, as they were at its time.",
@@ -276,6 +279,7 @@ FEATURES = Family(
         Column("occurred_at", ColumnType.TIMESTAMP, "Time of the transaction.", unit="UTC"),
         Column("kind", ColumnType.TEXT, "Kind of the transaction."),
         Column("event_id", ColumnType.TEXT, "Event of the ticket.", required=False),
+        AMOUNT,
         *(column for family in DESCRIBING for column in _described(family)),
     ),
     joins=tuple(family.name for family in DESCRIBING),

@@ -1,5 +1,6 @@
 """The models of ticketing, one short file each."""
 
 from ticketintel_pipelines.ticketing.models.fraud import FRAUD
+from ticketintel_pipelines.ticketing.models.risk import RISK
 
-MODELS = (FRAUD,)
+MODELS = (FRAUD, RISK)

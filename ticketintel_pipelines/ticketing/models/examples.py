@@ -15,7 +15,7 @@ from ticketintel_pipelines.learning.matrix import matrix
 from ticketintel_pipelines.learning.poisoning import LabelEvent
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.features.families import FEATURES
+from ticketintel_pipelines.ticketing.features.families import AMOUNT, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
@@ -69,9 +69,10 @@ def _examples(rows: pa.Table) -> Examples:
     known_at = rows["known_at"].fill_null(NEVER).to_numpy()
     label = _texts(rows, "true_label")
     known_truth = bool((label != "").any())
+    names = tuple(column.name for column in (*FEATURES.features, AMOUNT))
     return Examples(
-        names=tuple(column.name for column in FEATURES.features),
-        features=matrix(rows, [column.name for column in FEATURES.features]),
+        names=names,
+        features=matrix(rows, list(names)),
         ids=_texts(rows, "transaction_id"),
         at=rows["seen"].to_numpy(),
         known_at=known_at,

@@ -19,6 +19,7 @@ from ticketintel_pipelines.ticketing.tables.platform import (
     USERS,
 )
 from ticketintel_pipelines.ticketing.tables.predictions import FRAUD_PREDICTIONS
+from ticketintel_pipelines.ticketing.tables.risk import RISK_SCORES
 
 TICKETING = Domain(
     name="ticketing",
@@ -43,5 +44,6 @@ TICKETING = Domain(
         FRAUD_REVIEWS,
         FEATURE_TABLE,
         FRAUD_PREDICTIONS,
+        RISK_SCORES,
     ),
 )
