@@ -37,7 +37,7 @@ def hourly_features_job_name(domain: Domain) -> str:
 
 
 def training_job_name(domain: Domain) -> str:
-    return f"{domain.name}_train"
+    return f"{domain.name}_train_all"
 
 
 def increment_job_name(domain: Domain) -> str:

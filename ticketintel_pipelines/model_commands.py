@@ -10,6 +10,8 @@ from ticketintel_pipelines.errors import EXIT_RUN_FAILED, BadInputError
 from ticketintel_pipelines.progress import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ticketintel_pipelines.contract import Domain
     from ticketintel_pipelines.stages.learning import Learning
     from ticketintel_pipelines.stages.score import Scoring
@@ -25,30 +27,27 @@ def train_models(workspace: "Workspace", domain: "Domain", console: Console) -> 
 
 
 def is_trained(workspace: "Workspace", domain: "Domain") -> bool:
-    """Whether every model has a version, be it the champion or not."""
-    from ticketintel_pipelines.warehouse.model_registry import versions_of
+    """Whether every model was trained, or could not be for a reason that was said."""
+    from ticketintel_pipelines.stages.evidence import outcome
 
-    with workspace.catalog() as catalog:
-        return all(versions_of(catalog.connection, domain.name, one.model.name) for one, _ in _learnings(domain))
+    return all(outcome(workspace, domain, name) for name in _titles(domain))
 
 
 def list_models(workspace: "Workspace", domain: "Domain", console: Console) -> int:
     """`ticketintel models`."""
-    from ticketintel_pipelines.stages.learning import evidence_folder
+    from ticketintel_pipelines.stages.evidence import evidence_folder, outcome
     from ticketintel_pipelines.warehouse.model_registry import list_versions, versions_of
 
     with workspace.catalog() as catalog:
-        for learning, _ in _learnings(domain):
-            model = learning.model.name
-            console.say(f"{domain.name}.{model}: {learning.model.title}")
-            lines = list_versions(catalog.connection, domain.name, model)
-            for line in lines:
+        for model, title in _titles(domain).items():
+            console.say(f"{domain.name}.{model}: {title}")
+            for line in list_versions(catalog.connection, domain.name, model):
                 console.say(f"  {line}")
-            if lines:
-                newest = versions_of(catalog.connection, domain.name, model)[0].version
-                console.say(f"  report: {evidence_folder(workspace, learning, newest) / 'report.html'}")
+            versions = versions_of(catalog.connection, domain.name, model)
+            if versions:
+                console.say(f"  report: {evidence_folder(workspace, domain, model, versions[0].version) / 'report.html'}")
             else:
-                console.say("  no version yet; 'ticketintel train' makes one")
+                console.say(f"  no version yet: {outcome(workspace, domain, model) or 'ticketintel train makes one'}")
     return 0
 
 
@@ -57,15 +56,15 @@ def roll_back_model(workspace: "Workspace", domain: "Domain", model: str, consol
     from ticketintel_pipelines.learning.registry import Registry
     from ticketintel_pipelines.warehouse.model_registry import roll_back
 
-    learning, _ = _of_name(domain, model)
+    _require(model, _titles(domain), domain)
     registry = Registry(workspace.models, domain.name)
     with workspace.catalog() as catalog:
         started = time.perf_counter()
         version = roll_back(
             catalog.connection,
             domain.name,
-            learning.model.name,
-            check=lambda back: registry.verify(learning.model.name, back),
+            model,
+            check=lambda back: registry.verify(model, back),
         )
     console.say(f"{domain.name}.{model}: version {version} scores again ({time.perf_counter() - started:.2f} s)")
     return 0
@@ -99,14 +98,22 @@ def keep_truth(workspace: "Workspace", domain: "Domain", folder: Path, console: 
     console.say("simulated world: its truth is kept for the reports on models")
 
 
-def _learnings(domain: "Domain") -> "tuple[tuple[Learning, Scoring], ...]":
-    from ticketintel_pipelines.ticketing.models.learning import LEARNINGS
+def _titles(domain: "Domain") -> dict[str, str]:
+    """The models of a domain by name."""
+    from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, WINDOW_LEARNINGS
 
-    return tuple(pair for pair in LEARNINGS if pair[0].domain.name == domain.name)
+    titles = {one.model.name: one.model.title for one, _ in LEARNINGS if one.domain.name == domain.name}
+    return titles | {one.model.name: one.model.title for one in WINDOW_LEARNINGS if one.domain.name == domain.name}
 
 
 def _of_name(domain: "Domain", model: str) -> "tuple[Learning, Scoring]":
-    pairs = {pair[0].model.name: pair for pair in _learnings(domain)}
-    if model not in pairs:
-        raise BadInputError(f"{domain.name} has no model {model}; it has {', '.join(pairs) or 'none'}")
+    from ticketintel_pipelines.ticketing.models.learning import LEARNINGS
+
+    pairs = {pair[0].model.name: pair for pair in LEARNINGS if pair[0].domain.name == domain.name}
+    _require(model, pairs, domain)
     return pairs[model]
+
+
+def _require(model: str, known: "Collection[str]", domain: "Domain") -> None:
+    if model not in known:
+        raise BadInputError(f"{domain.name} has no model {model} for this; it has {', '.join(known) or 'none'}")

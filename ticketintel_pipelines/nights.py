@@ -25,14 +25,16 @@ from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Console, Progress
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS, LONGEST_CHAIN
 from ticketintel_pipelines.settings import FIRST_DAY
-from ticketintel_pipelines.stages.learning import outcome, unscored_days
+from ticketintel_pipelines.stages.evidence import outcome
+from ticketintel_pipelines.stages.learning import unscored_days
 from ticketintel_pipelines.stages.view import bring_up_to_date, outdated_views, views_of
+from ticketintel_pipelines.stages.window_score import unscored_days as unscored_window_days
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import LIVE_SOURCES
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING, stale_feature_days
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
-from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, SCORINGS
+from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, MODEL_NAMES, SCORINGS, WINDOW_LEARNINGS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
@@ -86,6 +88,7 @@ def scoring_assets(domain: Domain) -> list[dg.AssetKey]:
     return [
         *(asset_key(domain, "score", scoring.table.name) for scoring in SCORINGS),
         *(asset_key(domain, "score", f"{scoring.model.name}_watch") for scoring in SCORINGS),
+        *(asset_key(domain, "score", learning.model.table.name) for learning in WINDOW_LEARNINGS),
     ]
 
 
@@ -149,6 +152,7 @@ def _score_the_rest(workspace: Workspace, domain: Domain, progress: Console) -> 
     """Days of features that a champion could score and has not, such as those before it was trained."""
     with workspace.catalog() as catalog:
         days = {day for one, scoring in LEARNINGS for day in unscored_days(catalog.connection, one, scoring)}
+        days |= {day for one in WINDOW_LEARNINGS for day in unscored_window_days(catalog.connection, one)}
     for wanted in contiguous_ranges(days, LARGEST_GAP_DAYS):
         with progress.step(f"score {wanted}"):
             yield run_etl(workspace, domain, wanted, progress, scoring_assets(domain))
@@ -164,8 +168,8 @@ def train(workspace: Workspace, domain: Domain, progress: Console) -> None:
         result = _run(workspace, training_job_name(domain), progress)
     if not result.succeeded:
         raise PublishRefusedError(f"the training failed: {result.failures[0]} (run {result.run_id[:8]})")
-    for learning, _ in LEARNINGS:
-        progress.say(f"{learning.model.name}: {outcome(workspace, learning)}")
+    for name in MODEL_NAMES:
+        progress.say(f"{name}: {outcome(workspace, domain, name) or 'never trained'}")
     refuse_failures(list(_score_the_rest(workspace, domain, progress)))
     refresh_views(workspace, domain, progress)
 

@@ -68,7 +68,7 @@ def report_asset(learning: Learning) -> dg.AssetsDefinition:
     def report(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         with workspace.progress.step(f"report on {learning.model.name}"):
             found = write_report(workspace, learning)
-        return dg.MaterializeResult(metadata=_reported(found))
+        return dg.MaterializeResult(metadata=reported(found))
 
     return report
 
@@ -169,7 +169,8 @@ def _learned(learned: Learned) -> dict[str, Any]:
     }
 
 
-def _reported(found: Reported) -> dict[str, Any]:
+def reported(found: Reported) -> dict[str, Any]:
+    """Metadata of a report's asset."""
     if found.path is None:
         return {"outcome": found.words}
     return {

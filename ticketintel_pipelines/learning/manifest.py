@@ -19,7 +19,18 @@ FORMAT = 1
 VERSION_DIGITS = 32
 """Hexadecimal digits of a version: it stands in every scored row, and 128 bits leave nothing to chance."""
 PACKAGE = "ticketintel-pipelines"
-LIBRARIES = ("numpy", "xgboost", "lightgbm", "scikit-learn", "skops", "onnxruntime")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "duckdb",
+    "xgboost",
+    "lightgbm",
+    "scikit-learn",
+    "skops",
+    "onnxruntime",
+    "implicit",
+    "statsmodels",
+)
 """Packages whose releases decide the last bits of a score."""
 
 
@@ -77,7 +88,8 @@ class Manifest:
     """One version of a model.
 
     `kind` says which loader reads the files; `estimator` is the estimator's declaration with all its hyper-parameters.
-    `features` are in the order of the columns; `feature_schema` is a hash of their names, types and units.
+    `features` are in the order of the columns; `feature_schema` is a hash of their names, types and units. A model over windows
+    names the tables that it reads there and hashes the columns that it writes; it has no calibration of this kind.
     `onnx_difference` is the largest one between the ONNX file's predictions and those of the model's own format, None where
     there is no ONNX file.
     """
@@ -87,7 +99,7 @@ class Manifest:
     files: Mapping[str, File]
     features: tuple[str, ...]
     feature_schema: str
-    calibration: Beta
+    calibration: Beta | None
     estimator: Mapping[str, Any]
     data: Snapshot
     code: Code
@@ -129,7 +141,7 @@ class Manifest:
                     **found,
                     "files": {name: File(**file) for name, file in found["files"].items()},
                     "features": tuple(found["features"]),
-                    "calibration": Beta(**found["calibration"]),
+                    "calibration": None if found["calibration"] is None else Beta(**found["calibration"]),
                     "data": Snapshot(**{**data, **days}),
                     "code": Code(**code),
                     "metrics": {name: _measured(figure) for name, figure in found["metrics"].items()},

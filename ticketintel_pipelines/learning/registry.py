@@ -16,6 +16,7 @@ from ticketintel_pipelines.contract import Column
 from ticketintel_pipelines.errors import TicketIntelError
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.lake.partitions import scratch_folder
+from ticketintel_pipelines.learning.calibration import Beta
 from ticketintel_pipelines.learning.estimators import Estimator
 from ticketintel_pipelines.learning.examples import Features
 from ticketintel_pipelines.learning.formats import ONNX_FILE, OnnxModel, check_agreement, load_fitted, to_onnx
@@ -99,7 +100,7 @@ class Registry:
             trained_at=origin.trained_at,
             onnx_difference=difference,
         )
-        self._keep(manifest, files)
+        self.keep(manifest, files)
         return manifest
 
     def load(self, model: str, version: str) -> Registered:
@@ -108,9 +109,9 @@ class Registry:
         Raises:
             DamagedModelError: a file, or the manifest, is missing or was changed.
         """
-        manifest, files = self._read(model, version)
+        manifest, files = self.read(model, version)
         fitted = load_fitted(manifest.kind, files)
-        return Registered(manifest, Trained(manifest.kind, manifest.features, fitted, manifest.calibration))
+        return Registered(manifest, Trained(manifest.kind, manifest.features, fitted, manifest.calibration or Beta()))
 
     def load_onnx(self, model: str, version: str) -> Trained:
         """A version in the form that scores one row at a time; it cannot explain.
@@ -118,10 +119,10 @@ class Registry:
         Raises:
             DamagedModelError: as `load`, or the version has no such form.
         """
-        manifest, files = self._read(model, version)
+        manifest, files = self.read(model, version)
         if ONNX_FILE not in files:
             raise DamagedModelError(f"{model} version {version} was registered without an ONNX form; load it as it is")
-        return Trained("onnx", manifest.features, OnnxModel(files[ONNX_FILE]), manifest.calibration)
+        return Trained("onnx", manifest.features, OnnxModel(files[ONNX_FILE]), manifest.calibration or Beta())
 
     def verify(self, model: str, version: str) -> Manifest:
         """The manifest of a version whose files are all there and unchanged.
@@ -129,7 +130,7 @@ class Registry:
         Raises:
             DamagedModelError: they are not.
         """
-        return self._read(model, version)[0]
+        return self.read(model, version)[0]
 
     def versions(self, model: str) -> list[str]:
         """The versions of a model whose folders are there, verified or not, in no meaningful order."""
@@ -141,7 +142,12 @@ class Registry:
             raise ValueError(f"{model!r} {version!r} names no model")
         return self.root / self.domain / model / version
 
-    def _read(self, model: str, version: str) -> tuple[Manifest, dict[str, bytes]]:
+    def read(self, model: str, version: str) -> tuple[Manifest, dict[str, bytes]]:
+        """The manifest of a version and its files, each verified.
+
+        Raises:
+            DamagedModelError: one of them is missing or was changed.
+        """
         folder = self._folder(model, version)
         content = _content(folder / MANIFEST)
         if hashlib.sha256(content).hexdigest()[:VERSION_DIGITS] != version:
@@ -159,7 +165,8 @@ class Registry:
                 raise _changed(folder / name)
         return manifest, files
 
-    def _keep(self, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    def keep(self, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+        """Keep a version: the files that the manifest names. One that is there already is left, or mended."""
         target = self._folder(manifest.model, manifest.version)
         with scratch_folder(Lake(self.root, self.domain)) as scratch:
             beside = scratch / manifest.version

@@ -3,36 +3,18 @@
 from collections.abc import Sequence
 
 from ticketintel_pipelines.learning.evaluated import Evaluation
-from ticketintel_pipelines.learning.report_layout import Addition, numeric_columns
+from ticketintel_pipelines.learning.report_layout import Addition, page
 from ticketintel_pipelines.learning.report_sections import sections
 from ticketintel_pipelines.learning.report_words import interval, said, title, verdict
 
 SUMMARISED = ("auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positive_rate", "detection", "brier")
-TONES = {"yes": "good", "no": "bad", "few positives": "muted", "worse than agreed": "bad"}
-"""How cells that say just this are coloured."""
 
 
 def render(evaluation: Evaluation, additions: Sequence[Addition] = ()) -> str:
     """The page as HTML; the same evaluation and additions give the same bytes."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ticketintel_pipelines.learning", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     model = evaluation.model
-    return environment.get_template("report.html.jinja").render(
-        title=model.title,
-        name=model.name,
-        estimator=model.estimator.name,
-        purpose=model.card.purpose,
-        verdict=verdict(evaluation),
-        sections=sections(evaluation, additions),
-        numeric=numeric_columns,
-        tones=TONES,
+    return page(
+        model.title, model.name, model.estimator.name, model.card.purpose, verdict(evaluation), sections(evaluation, additions)
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 Addition = tuple[str, Sequence[str], Sequence[Sequence[object]], str]
 """A table of the caller's: title, header, rows, words."""
 
+TONES = {"yes": "good", "no": "bad", "few positives": "muted", "worse than agreed": "bad"}
+"""How cells that say just this are coloured."""
 _BEGINS = frozenset("0123456789−–<∞")
 
 
@@ -32,3 +34,26 @@ def numeric_columns(grid: Grid) -> list[bool]:
     """Which columns hold figures, and stand to the right: those whose every cell begins with one, or is empty."""
     columns = zip(*grid.rows, strict=True) if grid.rows else ([] for _ in grid.header)
     return [all(not cell or cell[0] in _BEGINS for cell in cells) and any(cells) for cells in map(list, columns)]
+
+
+def page(title: str, name: str, estimator: str, purpose: str, verdict: Sequence[str], sections: Sequence[Section]) -> str:
+    """A page that stands by itself, as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ticketintel_pipelines.learning", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        title=title,
+        name=name,
+        estimator=estimator,
+        purpose=purpose,
+        verdict=verdict,
+        sections=sections,
+        numeric=numeric_columns,
+        tones=TONES,
+    )

@@ -1,5 +1,6 @@
 """Windows: the tables of some days, as what a model over whole tables learns from or scores."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ class Window:
 
     `days` are those that are learned from or scored; the views reach back as far as the model asks for (`first`), and whole
     tables to their beginning. `empty` names the views without a row. A simulated world's truth stands beside as
-    `truth_<name>`; `has_truth` says whether there is any.
+    `truth_<name>`; `has_truth` says whether there is any. In a training `previous` are the files of the version that scores.
     """
 
     engine: "duckdb.DuckDBPyConnection"
@@ -27,6 +28,7 @@ class Window:
     reach: DayRange
     empty: frozenset[str] = frozenset()
     has_truth: bool = False
+    previous: Mapping[str, bytes] | None = None
 
     def rows(self, query: Path, **parameters: object) -> pa.Table:
         """The rows of a SQL file, which may name `$first_day`, `$last_day`, `$reach_first_day` and these parameters."""

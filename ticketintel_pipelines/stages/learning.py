@@ -25,6 +25,7 @@ from ticketintel_pipelines.learning.promotion import Verdict
 from ticketintel_pipelines.learning.splits import training_rows
 from ticketintel_pipelines.learning.tested import CHAMPION, Tested
 from ticketintel_pipelines.learning.trained import Trained
+from ticketintel_pipelines.stages.evidence import evidence_folder, keep_outcome
 from ticketintel_pipelines.stages.guarding import Caution, look_for_poison
 from ticketintel_pipelines.stages.score import Champion, Scoring
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -34,7 +35,7 @@ from ticketintel_pipelines.warehouse.feature_days import FeatureDays
 EPOCH = date(1970, 1, 1)
 AGREEMENT_ROWS = 2_000
 TESTED_FILE, EVALUATION_FILE, BATTERY_FILE = "tested.npz", "evaluation.json", "battery.json"
-CAUTIONS_FILE, OUTCOME_FILE = "cautions.json", "outcome.txt"
+CAUTIONS_FILE = "cautions.json"
 REFERENCE_FILE, USUAL_FILE = "reference.json", "usual.json"
 REGISTERED_FIGURES = frozenset(
     {"auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positive_rate", "detection", "precision", "brier"}
@@ -109,9 +110,7 @@ def learn(
         learned = _learn(workspace, learning, run_id, progress)
     except TooFewExamplesError as error:
         learned = Learned(f"not trained: {error}")
-    kept = workspace.reports / learning.domain.name / learning.model.name / OUTCOME_FILE
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(f"version {learned.version}: {learned.words}" if learned.version else learned.words)
+    keep_outcome(workspace, learning.domain, learning.model.name, learned.version, learned.words)
     return learned
 
 
@@ -153,7 +152,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     figures = {figure.name: figure.measured for figure in evaluation.figures if figure.name in REGISTERED_FIGURES}
     version = _register(workspace, learning, model, trained, kept, figures, examples.features[rows], run_id)
     _write_files(
-        evidence_folder(workspace, learning, version),
+        evidence_folder(workspace, learning.domain, model.name, version),
         tested,
         evaluation.to_json(),
         [asdict(finding) for finding in findings],
@@ -164,7 +163,7 @@ def _learn(workspace: Workspace, learning: Learning, run_id: str, progress: Call
     )
     verdict = judge(model, tested, champion)
     with workspace.catalog() as catalog:
-        verdict = settle(catalog.connection, learning, version, verdict)
+        verdict = settle(catalog.connection, learning.domain.name, model.name, version, verdict)
     return Learned(
         verdict.because,
         version,
@@ -246,21 +245,15 @@ def unseen_by(tested: Tested, last_day: date) -> Tested:
     )
 
 
-def settle(connection: psycopg.Connection, learning: Learning, version: str, verdict: Verdict) -> Verdict:
+def settle(connection: psycopg.Connection, domain: str, model: str, version: str, verdict: Verdict) -> Verdict:
     """Promote, or keep why not; a version that is the champion already stays it. Returns what came of it."""
-    names = (learning.domain.name, learning.model.name)
+    names = (domain, model)
     if verdict.promoted:
         if not model_registry.promote(connection, *names, version, verdict.because):
             return Verdict(False, "not promoted: this version was rolled back from; only a roll-back brings it back")
     elif model_registry.champion_of(connection, *names) != version:
         model_registry.note(connection, *names, version, verdict.because)
     return verdict
-
-
-def outcome(workspace: Workspace, learning: Learning) -> str:
-    """What came of the last training, in a sentence."""
-    kept = workspace.reports / learning.domain.name / learning.model.name / OUTCOME_FILE
-    return kept.read_text() if kept.exists() else "never trained"
 
 
 def unscored_days(connection: psycopg.Connection, learning: Learning, scoring: Scoring) -> list[date]:
@@ -279,11 +272,6 @@ def unscored_days(connection: psycopg.Connection, learning: Learning, scoring: S
         if (day in scored and scored[day].inputs_hash != figures.content_hash)
         or (day not in scored and figures.rows and day > last_day)
     ]
-
-
-def evidence_folder(workspace: Workspace, learning: Learning, version: str) -> Path:
-    """Where what a version was judged by is kept: its tested rows, evaluation, reference for drift, and report."""
-    return workspace.reports / learning.domain.name / learning.model.name / version
 
 
 def day_number(day: date) -> int:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.examples import DAY, TooFewExamplesError
 from ticketintel_pipelines.learning.splits import training_rows
+from ticketintel_pipelines.stages.evidence import evidence_folder
 from ticketintel_pipelines.stages.learning import (
     BATTERY_FILE,
     CAUTIONS_FILE,
     TESTED_FILE,
     Learning,
     day_number,
-    evidence_folder,
 )
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
@@ -50,7 +50,7 @@ def write_report(workspace: Workspace, learning: Learning) -> Reported:
         return Reported("no version was trained yet: there is nothing to report on")
     newest = versions[0]
     registered = Registry(workspace.models, learning.domain.name).load(learning.model.name, newest.version)
-    folder = evidence_folder(workspace, learning, newest.version)
+    folder = evidence_folder(workspace, learning.domain, learning.model.name, newest.version)
     evaluation = evaluate(learning.model, load_tested(folder / TESTED_FILE))
     page = folder / PAGE
     additions = [

@@ -19,8 +19,9 @@ from ticketintel_pipelines.learning.examples import DAY
 from ticketintel_pipelines.learning.matrix import matrix
 from ticketintel_pipelines.learning.metrics import average_precision
 from ticketintel_pipelines.learning.usual import independent
+from ticketintel_pipelines.stages.evidence import evidence_folder
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
-from ticketintel_pipelines.stages.learning import REFERENCE_FILE, USUAL_FILE, Learning, day_of, evidence_folder
+from ticketintel_pipelines.stages.learning import REFERENCE_FILE, USUAL_FILE, Learning, day_of
 from ticketintel_pipelines.stages.score import SCORE_STAGE, Scoring
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
@@ -74,7 +75,7 @@ def _measure_day(
     by_id = _scores(workspace, scoring, day)
     versions = [version for _, version in by_id.values()]
     version = max(sorted(set(versions)), key=versions.count)
-    folder = evidence_folder(workspace, learning, version)
+    folder = evidence_folder(workspace, learning.domain, learning.model.name, version)
     if not (folder / REFERENCE_FILE).exists():
         report.left_out[day] = f"the reference of version {version} is not in {folder}"
         return

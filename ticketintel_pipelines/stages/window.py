@@ -23,11 +23,13 @@ def open_window(
     days: DayRange,
     columns: Mapping[str, Mapping[str, str]],
     truth: Path,
+    previous: Mapping[str, bytes] | None = None,
 ) -> Window:
     """The views of a model for some days.
 
     `columns` gives names and DuckDB types of the columns of each table of the stage `feature`; `truth` is the folder of a
-    simulated world's truth, which need not be there.
+    simulated world's truth, which need not be there. `previous` are the
+    files of the version that scores now.
     """
     reach = DayRange(days.first - timedelta(days=model.reach_days), days.last)
     empty = set()
@@ -43,7 +45,7 @@ def open_window(
         engine.execute(
             f"CREATE OR REPLACE TEMP VIEW {identifier(f'truth_{file.stem}')} AS SELECT * FROM read_parquet({location(file)})"
         )
-    return Window(engine, days, reach, frozenset(empty), bool(files))
+    return Window(engine, days, reach, frozenset(empty), bool(files), previous)
 
 
 def _days_until(folder: Path, last: date) -> list[date]:

@@ -22,6 +22,7 @@ from ticketintel_pipelines.dagster_kit.model import model_asset, report_asset, s
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
 from ticketintel_pipelines.dagster_kit.view import view_asset
+from ticketintel_pipelines.dagster_kit.window_model import window_model_assets
 from ticketintel_pipelines.stages.validate import Source, landed_rows
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -31,7 +32,7 @@ from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
-from ticketintel_pipelines.ticketing.models.learning import LEARNINGS
+from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, WINDOW_LEARNINGS
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -166,6 +167,8 @@ def model_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinitio
             score_asset(learning, scoring, partitions),
             watch_asset(learning, scoring, partitions),
         ]
+    for one in WINDOW_LEARNINGS:
+        assets += window_model_assets(one, partitions)
     return assets
 
 

@@ -117,7 +117,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
     expected = {"ticketing_etl", "ticketing_hourly_features", "ticketing_increment", "ticketing_refresh_views"}
-    assert jobs == expected | {"ticketing_train"}
+    assert jobs == expected | {"ticketing_train_all"}
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     assert set(sensors) == {"ticketing_hourly_increment", "ticketing_late_days", "ticketing_model_watch"}
     assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors.values())

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from ticketintel_pipelines.stages.learning import Learning
 from ticketintel_pipelines.stages.score import Scoring
-from ticketintel_pipelines.ticketing.features.families import FEATURES, FORMULAS
+from ticketintel_pipelines.stages.window_learning import WindowLearning
+from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES, FORMULAS
+from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
+from ticketintel_pipelines.ticketing.models import WINDOW_MODELS
 from ticketintel_pipelines.ticketing.models.examples import QUERIES, fraud_examples, reviewers_verdicts
 from ticketintel_pipelines.ticketing.models.fraud import FRAUD
 from ticketintel_pipelines.ticketing.models.risk import RISK
@@ -13,6 +16,10 @@ from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.predictions import FRAUD_PREDICTIONS
 from ticketintel_pipelines.ticketing.tables.risk import RISK_SCORES
 
+COLUMNS = {
+    table.name: {column.name: column.type.duckdb for column in table.columns} for table in (*OBSERVATIONS, *FAMILIES, FEATURES)
+}
+"""Of the tables of the stage `feature`, as they lie in the lake."""
 FEATURE_CODE = Path(__file__).parents[1] / "features"
 
 FRAUD_LEARNING = Learning(
@@ -22,4 +29,6 @@ FRAUD_SCORING = Scoring(TICKETING, FRAUD, FEATURES.name, FRAUD_PREDICTIONS, "fra
 RISK_LEARNING = replace(FRAUD_LEARNING, model=RISK)
 RISK_SCORING = Scoring(TICKETING, RISK, FEATURES.name, RISK_SCORES, "risk_score", "band")
 LEARNINGS = ((FRAUD_LEARNING, FRAUD_SCORING), (RISK_LEARNING, RISK_SCORING))
+WINDOW_LEARNINGS = tuple(WindowLearning(TICKETING, model, COLUMNS) for model in WINDOW_MODELS)
+MODEL_NAMES = (*(learning.model.name for learning, _ in LEARNINGS), *(model.name for model in WINDOW_MODELS))
 SCORINGS = tuple(scoring for _, scoring in LEARNINGS)
