@@ -14,7 +14,7 @@ HEADER = ("Figure", "Of", "Model", "95 % interval", "Baseline", "Its value", "Be
 def render_assessment(model: WindowModel, assessment: Assessment, additions: Sequence[Section] = ()) -> str:
     """The page as HTML; the same assessment and additions give the same bytes."""
     sections = [_comparisons(assessment), *assessment.sections, *additions, _card(model)]
-    return page(model.title, model.name, model.kind, model.card.purpose, verdict(model, assessment), sections)
+    return page(model.title, model.card.purpose, verdict(model, assessment), sections, model.name, model.kind)
 
 
 def verdict(model: WindowModel, assessment: Assessment) -> tuple[str, ...]:

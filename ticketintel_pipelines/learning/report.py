@@ -13,9 +13,8 @@ SUMMARISED = ("auc_roc", "auc_pr", "precision_at_90_recall", "f1", "false_positi
 def render(evaluation: Evaluation, additions: Sequence[Addition] = ()) -> str:
     """The page as HTML; the same evaluation and additions give the same bytes."""
     model = evaluation.model
-    return page(
-        model.title, model.name, model.estimator.name, model.card.purpose, verdict(evaluation), sections(evaluation, additions)
-    )
+    parts = sections(evaluation, additions)
+    return page(model.title, model.card.purpose, verdict(evaluation), parts, model.name, model.estimator.name)
 
 
 def summary(evaluation: Evaluation) -> str:

@@ -36,8 +36,10 @@ def numeric_columns(grid: Grid) -> list[bool]:
     return [all(not cell or cell[0] in _BEGINS for cell in cells) and any(cells) for cells in map(list, columns)]
 
 
-def page(title: str, name: str, estimator: str, purpose: str, verdict: Sequence[str], sections: Sequence[Section]) -> str:
-    """A page that stands by itself, as HTML."""
+def page(
+    title: str, purpose: str, verdict: Sequence[str], sections: Sequence[Section], name: str = "", estimator: str = ""
+) -> str:
+    """A page that stands by itself, as HTML; of a model, its name and what learns."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -19,6 +19,7 @@ from ticketintel_pipelines.dagster_kit.increment import (
 )
 from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table, part_preview
 from ticketintel_pipelines.dagster_kit.model import model_asset, report_asset, score_asset, watch_asset
+from ticketintel_pipelines.dagster_kit.model_catalogue import catalogue_asset
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
 from ticketintel_pipelines.dagster_kit.view import view_asset
@@ -32,7 +33,7 @@ from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
-from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, WINDOW_LEARNINGS
+from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, LISTED, WINDOW_LEARNINGS
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
 from ticketintel_pipelines.ticketing.sources import take_from_chain, take_from_platform
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -169,7 +170,7 @@ def model_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinitio
         ]
     for one in WINDOW_LEARNINGS:
         assets += window_model_assets(one, partitions)
-    return assets
+    return [*assets, catalogue_asset(TICKETING, LISTED)]
 
 
 def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:

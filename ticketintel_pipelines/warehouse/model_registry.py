@@ -153,13 +153,14 @@ def list_versions(connection: psycopg.Connection, domain: str, model: str) -> li
     lines = []
     for one in versions_of(connection, domain, model):
         named = f" [{', '.join(one.aliases)}]" if one.aliases else ""
-        metrics = ", ".join(f"{name} {_shown(figure)}" for name, figure in one.manifest.get("metrics", {}).items())
+        metrics = ", ".join(f"{name} {figure_in_words(figure)}" for name, figure in one.manifest.get("metrics", {}).items())
         parts = [f"{one.version}{named} {one.registered_at:%Y-%m-%d %H:%M}", metrics, one.note]
         lines.append("; ".join(part for part in parts if part))
     return lines
 
 
-def _shown(figure: Mapping[str, float | None]) -> str:
+def figure_in_words(figure: Mapping[str, float | None]) -> str:
+    """A figure of a manifest, with its interval where it has one."""
     value, low, high = (figure.get(name) for name in ("value", "low", "high"))
     if value is None:
         return "unknown"

@@ -22,7 +22,7 @@ from ticketintel_pipelines.stages.view import bring_up_to_date, views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
-from ticketintel_pipelines.ticketing.models import MODELS
+from ticketintel_pipelines.ticketing.models import MODELS, WINDOW_MODELS
 from ticketintel_pipelines.ticketing.models.learning import SCORINGS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines_tests.conftest import take_in
@@ -66,7 +66,8 @@ def test_every_raw_and_validated_table_and_every_view_is_an_asset(specs: list[dg
     expected |= {"ticketing/extract/chain", "ticketing/extract/platform"}
     expected |= {f"ticketing/validate/{table.name}" for table in TICKETING.validated_tables}
     expected |= {f"ticketing/feature/{made.name}" for made in (*OBSERVING, *FAMILIES, FEATURES)}
-    expected |= {f"ticketing/{stage}/{model.name}" for model in MODELS for stage in ("model", "report")}
+    expected |= {f"ticketing/{stage}/{model.name}" for model in (*MODELS, *WINDOW_MODELS) for stage in ("model", "report")}
+    expected |= {"ticketing/report/catalogue", *(f"ticketing/score/{model.table.name}" for model in WINDOW_MODELS)}
     expected |= {f"ticketing/score/{scoring.table.name}" for scoring in SCORINGS}
     expected |= {f"ticketing/score/{scoring.model.name}_watch" for scoring in SCORINGS}
     expected |= {f"ticketing/view/{path.stem}" for path in (REPOSITORY / "sql/ticketing/views").glob("*.sql")}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ticketintel_pipelines.stages.learning import Learning
+from ticketintel_pipelines.stages.model_catalogue import Listed
 from ticketintel_pipelines.stages.score import Scoring
 from ticketintel_pipelines.stages.window_learning import WindowLearning
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES, FORMULAS
@@ -31,4 +32,8 @@ RISK_SCORING = Scoring(TICKETING, RISK, FEATURES.name, RISK_SCORES, "risk_score"
 LEARNINGS = ((FRAUD_LEARNING, FRAUD_SCORING), (RISK_LEARNING, RISK_SCORING))
 WINDOW_LEARNINGS = tuple(WindowLearning(TICKETING, model, COLUMNS) for model in WINDOW_MODELS)
 MODEL_NAMES = (*(learning.model.name for learning, _ in LEARNINGS), *(model.name for model in WINDOW_MODELS))
+LISTED = (
+    *(Listed(one.model.name, one.model.title, one.model.card.purpose, scoring.table.name) for one, scoring in LEARNINGS),
+    *(Listed(model.name, model.title, model.card.purpose, model.table.name) for model in WINDOW_MODELS),
+)
 SCORINGS = tuple(scoring for _, scoring in LEARNINGS)
