@@ -13,8 +13,8 @@ demo: $(STAMP)  ## import a simulated month (or DATA=folder), run everything, su
 up: $(STAMP)  ## the Dagster UI and its schedules, until Ctrl-C
 	@$(BIN)/ticketintel up
 
-test: $(STAMP)  ## the whole suite
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## the whole suite, on two cores
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)  ## style, format and types
 	@$(BIN)/ruff check .

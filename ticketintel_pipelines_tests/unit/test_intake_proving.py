@@ -80,7 +80,9 @@ def test_a_csv_that_breaks_after_many_good_rows_is_told_as_such(deployment: Depl
 
 
 @pytest.mark.parametrize(
-    ("table", "row", "column"), [("chargebacks", chargeback, "amount"), ("sessions", session, "latitude")], ids=str
+    ("table", "row", "column"),
+    [("chargebacks", chargeback, "amount"), ("sessions", session, "latitude")],
+    ids=["chargebacks", "sessions"],
 )
 def test_a_number_that_the_statistics_of_a_file_leave_out_is_found(
     deployment: Deployment, table: str, row: object, column: str
