@@ -40,4 +40,4 @@ class Window:
         }
         text = query.read_text().rstrip().rstrip(";")
         used = {name: value for name, value in named.items() if f"${name}" in text}
-        return self.engine.execute(text, used).to_arrow_table() if used else fetch_table(self.engine, text)
+        return self.engine.sql(text, params=used).to_arrow_table() if used else fetch_table(self.engine, text)
