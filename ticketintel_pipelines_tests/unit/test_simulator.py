@@ -45,6 +45,8 @@ TABLES = (
     "security_events",
     "api_requests",
     "fraud_reviews",
+    "watch_list",
+    "value_transfers",
 )
 ETHEREUM_ETL = {
     "blocks": ("number", "hash", "parent_hash", "timestamp"),
@@ -61,12 +63,14 @@ ETHEREUM_ETL = {
     ),
 }
 PREDICATES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "value_wei <> '0'": lambda row: row["value_wei"] != "0",
     "starts_with(path, '/')": lambda row: row["path"].startswith("/"),
     "fraud_kind IS NULL OR verdict IS DISTINCT FROM 'honest'": lambda row: (
         None is row["fraud_kind"] or row["verdict"] != "honest"
     ),
 }
 DISHONEST = {"scalping", "bot", "wash_trade", "stolen_card", "account_takeover"}
+DISHONEST_ROLES = {"scalper", "bot", "wash_trader", "card_thief", "drop_wallet"}
 Row = dict[str, Any]
 
 
@@ -189,8 +193,8 @@ def test_day_has_the_wanted_number_of_records(tmp_path: Path, size: int) -> None
 
 def test_summary_counts_the_rows_of_the_files(world: Extract) -> None:
     assert world.summary.rows == {name: len(world.raw[name]) for name in TABLES}
-    without_blocks = sum(len(world.raw[name]) for name in TABLES if name != "blocks")
-    assert sum(world.summary.per_day.values()) == without_blocks
+    counted = sum(len(world.raw[name]) for name in TABLES if name not in ("blocks", "value_transfers"))
+    assert sum(world.summary.per_day.values()) == counted
     assert world.summary.truth_rows == {name: len(rows) for name, rows in world.truth.items()}
 
 
@@ -511,6 +515,22 @@ def test_the_verdicts_of_a_day_are_those_that_were_due(wide_world: Extract) -> N
         return Counter((row["transaction_id"], row["decided_at"], row["verdict"]) for row in rows if row["decided_at"] < end)
 
     assert verdicts(wide_world.clean["fraud_reviews"]) == verdicts(wide_world.truth["fraud_reviews"])
+
+
+def test_watch_lists_name_dishonest_wallets_days_late_and_honest_ones_by_mistake(wide_world: Extract) -> None:
+    roles = {row["wallet_address"]: row["role"] for row in wide_world.truth["wallets"]}
+    dishonest = {wallet for wallet, role in roles.items() if role in DISHONEST_ROLES}
+    opened = {row["wallet_address"]: row["created_at"] for row in wide_world.clean["users"]}
+    listed = wide_world.clean["watch_list"]
+    assert len({(row["list_name"], row["address"]) for row in listed}) == len(listed)
+    named = {row["address"] for row in listed}
+    assert 0.05 < len(named & dishonest) / len(dishonest) < 0.35
+    mistaken = named & (roles.keys() - dishonest)
+    assert 0 < len(mistaken) < len(named & dishonest)
+    assert len(named - roles.keys()) > len(named) / 2
+    delays = [row["listed_at"] - opened[row["address"]] for row in listed if row["address"] in opened]
+    assert min(delays) > datetime.timedelta(hours=1)
+    assert datetime.timedelta(days=1) < sorted(delays)[len(delays) // 2] < datetime.timedelta(days=10)
 
 
 def test_verdicts_name_a_sale_by_its_market_s_log_and_a_gift_by_its_transfer(wide_world: Extract) -> None:
