@@ -10,14 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.errors import EXIT_BAD_INPUT, BadInputError, TicketIntelError, UnavailableError
 from ticketintel_pipelines.model_commands import is_trained, keep_truth, list_models, rescore, roll_back_model, train_models
 from ticketintel_pipelines.progress import Console
+from ticketintel_pipelines.redaction import redact_tracebacks, redacted
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
+from ticketintel_pipelines.watch_list_command import add_watch_lists
 
 if TYPE_CHECKING:
     # Imported where they are used: `ticketintel --help` answers without waiting for Dagster.
@@ -36,11 +38,12 @@ STOP_SECONDS = 30
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    redact_tracebacks()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options) or 0)
     except TicketIntelError as error:
-        print(f"ticketintel: {error}", file=sys.stderr)
+        print(f"ticketintel: {redacted(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has seen enough.
@@ -108,6 +111,19 @@ def _parser() -> argparse.ArgumentParser:
     take = command("import", _import, "take in a folder of raw files", "ticketintel import --domain ticketing world")
     _domain_option(take)
     take.add_argument("folder", type=Path)
+
+    watch = command(
+        "watch-list",
+        _watch_list,
+        "take in lists of addresses to beware of, which count from now on",
+        "ticketintel watch-list phishing.csv exploits.parquet --list forta",
+    )
+    _domain_option(watch)
+    watch.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="CSV, Parquet or JSON lines with a column of addresses"
+    )
+    watch.add_argument("--list", metavar="NAME", help="the list's name; else the one a row gives, or the file's")
+    watch.add_argument("--listed-at", type=datetime.fromisoformat, metavar="DATE", help="when the addresses became known [now]")
 
     extract = command(
         "extract",
@@ -291,6 +307,11 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _watch_list(options: argparse.Namespace) -> int:
+    console = Console()
+    return add_watch_lists(*_workspace(console), options.files, options.list, options.listed_at, console)
+
+
 def _extract(options: argparse.Namespace) -> int:
     from ticketintel_pipelines.nights import take_increments
 
@@ -450,7 +471,7 @@ def _take_in(workspace: "Workspace", domain: "Domain", folder: Path, console: Co
         names = ", ".join(sorted(name for owner, name in ignored if owner == table))
         console.say(f"  not part of the contract of {table} and left out: {names}")
     for warning in report.warnings:
-        console.say(f"  warning: {warning}")
+        console.say(f"  warning: {redacted(warning)}")
     keep_truth(workspace, domain, folder, console)
 
 

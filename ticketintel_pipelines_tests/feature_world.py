@@ -55,6 +55,7 @@ def observations(transactions: int, seed: int) -> dict[str, pa.Table]:
         "payments_made": table(n, wallet_key=column(n, wallets), method_key=column(n, 6)),
         "check_ins_seen": table(n // 2, ticket_key=column(n // 2, n // 2), event_key=column(n // 2, 50)),
         "labels": table(n, **labels, settled=column(n, 2, 0), fraud=column(n, 2, 0)),
+        "listings": table(n // 4, wallet_key=column(n // 4, wallets, 0), list_key=column(n // 4, 3, 0)),
         "event_life": table(100, event_key=column(100, 50), step=column(100, 2, 0) * 2 - 1),
     }
 

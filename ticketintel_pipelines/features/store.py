@@ -1,128 +1,197 @@
-"""The states of folds between nights: of every key the newest, and those of the last weeks by day, in one SQLite file.
+"""The states of folds between nights: of every key the newest, and those of the last weeks by day, in one folder of segments.
 
-A night reads and writes the keys that it touches, so that its cost does not grow with the history. A *checkpoint* is a day at
-whose end the state of every key stands in the file; from it the following days can be worked out again. Everything in here can
-be made anew from the observations in the lake.
+A night adds one segment with the keys that it touched and looks for those in the segments there are, newest first, so that
+what it costs does not grow with the history. Segments stay as they are while one of the kept days needs them. Older ones are
+merged with their neighbours once together they are `GROWTH` times as large as the largest of them: their number, and how often
+a state is written again, grow with the logarithm of the history.
+
+A *checkpoint* is a day at whose end the state of every key can be read; from it the following days can be worked out again.
+Segments are never changed. Which of them count says one small file that is replaced as a whole, after everything it names is
+on disk: a process that dies leaves what was committed last, and files that the next commit removes. Everything in here can be
+made anew from the observations in the lake.
 """
 
-import sqlite3
-from collections.abc import Iterator, Mapping
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
-import numpy as np
-
 from ticketintel_pipelines.features.folds import ReadStates, States, no_states
-from ticketintel_pipelines.features.rows import Integers
+from ticketintel_pipelines.features.segments import Block, Segment, find_states, merge, write_segment
 
 KEPT_DAYS = 35
 """Rows that come later than this have their features worked out from the beginning again."""
 
-CACHE_KIB = 256 * 1024
-"""Pages that a night touches are written once, at its end, and not each time the cache is full."""
+GROWTH = 8
+"""More would merge less often, and leave more segments to look into."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS state (
-    fold TEXT, key INTEGER, day INTEGER, words BLOB NOT NULL, PRIMARY KEY (fold, key, day)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS checkpoint (day INTEGER PRIMARY KEY);
-"""
 
-NEWEST = """
-SELECT coalesce(
-    (SELECT s.words FROM state s WHERE s.fold = ? AND s.key = w.key AND s.day <= ? ORDER BY s.day DESC LIMIT 1), x''
-)
-FROM wanted w ORDER BY w.place
-"""
+@dataclass(frozen=True)
+class Entry:
+    """A segment that counts: states up to the end of a day, an ordinal here, that changed since the segment before."""
 
-OUTDATED = """
-DELETE FROM state WHERE fold = ?1 AND key = ?2
-    AND day < (SELECT max(day) FROM state WHERE fold = ?1 AND key = ?2 AND day <= ?3)
-"""
+    number: int
+    day: int
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:08d}.arrow"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds: its checkpoints as ordinals, and segments in order of their days."""
+
+    following: int = 0
+    """The number of the next segment: no name is used twice."""
+    checkpoints: tuple[int, ...] = ()
+    segments: tuple[Entry, ...] = ()
+
+    def until(self, day: int) -> "Contents":
+        """Without what was stored after a day."""
+        checkpoints = tuple(checkpoint for checkpoint in self.checkpoints if checkpoint <= day)
+        return replace(self, checkpoints=checkpoints, segments=tuple(entry for entry in self.segments if entry.day <= day))
 
 
 @dataclass(frozen=True)
 class StateStore:
-    """The states of one family's folds. Every call is a transaction of its own, durable once it returns."""
+    """The states of one family's folds, in a folder. What a call has committed is on disk once it returns."""
 
     path: Path
 
     def checkpoint_before(self, day: date) -> date | None:
         """The last checkpoint before a day; None where its states have to be made from the beginning."""
-        with self._connection() as connection:
-            found = connection.execute("SELECT max(day) FROM checkpoint WHERE day < ?", (day.toordinal(),)).fetchone()
-        return date.fromordinal(found[0]) if found[0] is not None else None
+        earlier = [checkpoint for checkpoint in self._contents().checkpoints if checkpoint < day.toordinal()]
+        return date.fromordinal(max(earlier)) if earlier else None
 
     def reader(self, checkpoint: date | None) -> ReadStates:
-        """The states of keys as they were at a checkpoint."""
+        """The states of keys as they were at a checkpoint; none of any key without one.
+
+        It goes on reading what it was made for, whatever is committed later.
+
+        Raises:
+            ValueError: there is no such checkpoint.
+        """
         if checkpoint is None:
             return no_states
-        return lambda fold, keys: self.read(fold, keys, checkpoint)
+        with self._locked(fcntl.LOCK_SH):
+            contents = self._contents().until(checkpoint.toordinal())
+            if checkpoint.toordinal() not in contents.checkpoints:
+                raise ValueError(f"{self.path.name}: {checkpoint} is no checkpoint")
+            segments = [self._opened(entry) for entry in contents.segments]
+        return lambda fold, keys: find_states(segments, fold, keys)
 
-    def read(self, fold: str, keys: Integers, day: date) -> States:
-        """The states of these keys at the end of a day, in the order of the keys."""
-        with self._connection() as connection:
-            connection.execute("CREATE TEMP TABLE wanted (place INTEGER PRIMARY KEY, key INTEGER)")
-            # In order of the keys, as they lie in the file: neighbours are on the same page.
-            order = np.argsort(keys)
-            connection.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys[order].tolist()))
-            found = [b""] * len(keys)
-            for place, row in zip(order.tolist(), connection.execute(NEWEST, (fold, day.toordinal())), strict=True):
-                found[place] = row[0]
-        bounds = np.zeros(len(keys) + 1, np.int64)
-        np.cumsum([len(words) // 8 for words in found], out=bounds[1:])
-        return States(keys, bounds, np.frombuffer(b"".join(found), np.int64))
+    def commit(self, day: date, states: Mapping[str, States], after: date | None) -> None:
+        """Make `day` a checkpoint: these states by fold replace those that their keys had at the checkpoint `after`.
 
-    def commit(self, day: date, states: Mapping[str, States]) -> None:
-        """Make `day` a checkpoint: these states by fold replace those of their keys; whatever was stored from that day on is
-        gone.
+        Whatever was stored after that one is gone, and all there is where it is None: the states were made from the beginning.
+
+        Raises:
+            ValueError: `after` is no checkpoint before the day.
         """
         number = day.toordinal()
-        with self._connection() as connection:
-            self._forget_from(connection, number)
-            kept_from = connection.execute(
-                "SELECT max(day) FROM checkpoint WHERE day <= ?", ((day - timedelta(days=KEPT_DAYS)).toordinal(),)
-            ).fetchone()[0]
-            for fold, changed in states.items():
-                texts, edges = changed.words.tobytes(), (changed.bounds * 8).tolist()
-                keys = changed.keys.tolist()
-                order = np.argsort(changed.keys).tolist()
-                connection.executemany(
-                    "INSERT INTO state VALUES (?, ?, ?, ?)",
-                    ((fold, keys[place], number, texts[edges[place] : edges[place + 1]]) for place in order),
-                )
-                if kept_from is not None:
-                    connection.executemany(OUTDATED, ((fold, keys[place], kept_from) for place in order))
+        with self._locked(fcntl.LOCK_EX):
+            before = self._contents()
+            if after is None:
+                kept = Contents(before.following)
+            elif after < day and after.toordinal() in before.checkpoints:
+                kept = before.until(after.toordinal())
+            else:
+                raise ValueError(f"{self.path.name}: states of {day} cannot stand on {after}, which is no checkpoint before it")
+            checkpoints = (*kept.checkpoints, number)
+            kept_from = max((at for at in checkpoints if at <= number - KEPT_DAYS), default=None)
             if kept_from is not None:
-                connection.execute("DELETE FROM checkpoint WHERE day < ?", (kept_from,))
-            connection.execute("INSERT INTO checkpoint VALUES (?)", (number,))
+                checkpoints = tuple(at for at in checkpoints if at >= kept_from)
+            kept = replace(kept, checkpoints=checkpoints)
+            blocks = {fold: Block.of(changed) for fold, changed in states.items() if len(changed.keys)}
+            if blocks:
+                kept = self._added(kept, kept.segments, number, [blocks], ())
+            self._put(kept)
+            old = [entry for entry in kept.segments if kept_from is not None and entry.day <= kept_from]
+            if together := _worth_merging(old):
+                first, last = len(old) - together, len(old)
+                merged = merge([self._opened(entry) for entry in old[first:]])
+                kept = self._added(kept, kept.segments[:first], old[-1].day, merged, kept.segments[last:])
+                self._put(kept)
+            self._remove_all_but(kept)
 
-    def forget_from(self, day: date) -> None:
-        """Drop all checkpoints and states from a day on."""
-        with self._connection() as connection:
-            self._forget_from(connection, day.toordinal())
+    def _added(
+        self,
+        contents: Contents,
+        before: tuple[Entry, ...],
+        day: int,
+        batches: Iterable[Mapping[str, Block]],
+        behind: tuple[Entry, ...],
+    ) -> Contents:
+        """The contents with a new segment, which is on disk, between those before and behind it."""
+        entry = Entry(contents.following, day, 0)
+        entry = replace(entry, bytes=write_segment(self.path / entry.name, batches))
+        return replace(contents, following=entry.number + 1, segments=(*before, entry, *behind))
 
-    @staticmethod
-    def _forget_from(connection: sqlite3.Connection, number: int) -> None:
-        newer = connection.execute("SELECT EXISTS (SELECT 1 FROM checkpoint WHERE day >= ?)", (number,)).fetchone()
-        if newer[0]:
-            # Rare, and allowed to look at every state: some day of the past is worked out again.
-            connection.execute("DELETE FROM state WHERE day >= ?", (number,))
-            connection.execute("DELETE FROM checkpoint WHERE day >= ?", (number,))
+    def _opened(self, entry: Entry) -> Segment:
+        return Segment(self.path / entry.name)
+
+    @property
+    def _listing(self) -> Path:
+        return self.path / "segments.json"
+
+    def _contents(self) -> Contents:
+        try:
+            found = json.loads(self._listing.read_text())
+        except FileNotFoundError:
+            return Contents()
+        segments = tuple(Entry(**entry) for entry in found["segments"])
+        return Contents(found["following"], tuple(found["checkpoints"]), segments)
+
+    def _put(self, contents: Contents) -> None:
+        """From here on these are the contents."""
+        beside = self._listing.with_suffix(".part")
+        with beside.open("w") as stream:
+            json.dump(asdict(contents), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # The names of new segments first: the listing must never name one that is not there.
+        _sync(self.path)
+        beside.replace(self._listing)
+        _sync(self.path)
+
+    def _remove_all_but(self, contents: Contents) -> None:
+        """Remove segments that no longer count, and those of processes that died. Who has one open can go on reading it."""
+        names = {entry.name for entry in contents.segments}
+        for path in self.path.glob("*.arrow"):
+            if path.name not in names:
+                path.unlink()
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=60)
-        try:
-            # A writer that dies leaves the last committed state; readers do not wait for a writer.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            connection.executescript(SCHEMA)
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+    def _locked(self, kind: int) -> Iterator[None]:
+        """One writer at a time, and nobody who opens segments meanwhile."""
+        if not self.path.exists():
+            self.path.mkdir(parents=True)
+            _sync(self.path.parent)
+        with (self.path / "lock").open("w") as stream:
+            fcntl.flock(stream, kind)
+            yield
+
+
+def _worth_merging(segments: Sequence[Entry]) -> int:
+    """How many of the newest segments are merged: the most that are together so much larger than the largest of them, or 0."""
+    most = together = largest = 0
+    for count, entry in enumerate(reversed(segments), 1):
+        together += entry.bytes
+        largest = max(largest, entry.bytes)
+        if together >= GROWTH * largest:
+            most = count
+    return most
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

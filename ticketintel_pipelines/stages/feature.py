@@ -24,6 +24,9 @@ from ticketintel_pipelines.warehouse.feature_days import UNFINISHED, FeatureDay,
 LONGEST_PIECE_DAYS = 366
 """Where days have few rows. A late row has those of its piece folded again, which are never more than the settings allow."""
 
+CHECKPOINTS_BEFORE_LAST = (1, 2, 4, 8, 16, 32)
+"""So many days before the last one states are kept too: a late row has at most about twice the days folded that follow it."""
+
 STATES_CARRIED = 3_000_000
 """From so many in memory on they are written to disk, a few hundred megabytes: of a key that is met again and again, once."""
 
@@ -60,7 +63,7 @@ def bring_family_up_to_date(
         if stale:
             if family.folds:
                 records.unfinish_from(family.name, stale[0])
-            work = _Work(workspace, domain, family, inputs, known, records, run_id, report)
+            work = _Work(workspace, domain, family, inputs, known, records, run_id, report, _checkpoints_up_to(stale[-1]))
             for piece in _pieces(workspace, domain, family, inputs, stale):
                 work.work_out(piece)
                 progress(f"{family.name}: {piece} done")
@@ -112,8 +115,13 @@ def _pieces(
     inputs: Mapping[str, Mapping[date, FeatureDay]],
     stale: list[date],
 ) -> Iterator[DayRange]:
-    """Runs of days with no more rows than the settings allow; with folds from the day after the last checkpoint on."""
+    """Runs of days with no more rows than the settings allow.
+
+    With folds they begin on the day after the last checkpoint, and none goes beyond a day whose states are to be kept.
+    """
+    ends: set[date] = set()
     if family.folds:
+        ends = _checkpoints_up_to(stale[-1])
         checkpoint = workspace.states(domain, family.name).checkpoint_before(stale[0])
         first = checkpoint + timedelta(days=1) if checkpoint else min(day for days in inputs.values() for day in days)
         stale = DayRange(min(first, stale[0]), stale[-1]).days
@@ -122,12 +130,18 @@ def _pieces(
     for day in stale:
         more = sum(recorded[day].rows for recorded in inputs.values() if day in recorded)
         apart = piece and day - piece[-1] > timedelta(days=1)
-        if piece and (apart or len(piece) == LONGEST_PIECE_DAYS or rows + more > workspace.settings.chunk_rows):
+        full = len(piece) == LONGEST_PIECE_DAYS or rows + more > workspace.settings.chunk_rows
+        if piece and (apart or full or piece[-1] in ends):
             yield DayRange(piece[0], piece[-1])
             piece, rows = [], 0
         piece.append(day)
         rows += more
     yield DayRange(piece[0], piece[-1])
+
+
+def _checkpoints_up_to(last: date) -> set[date]:
+    """The days at whose end states are committed when days up to some last one are worked out."""
+    return {last - timedelta(days=days) for days in (0, *CHECKPOINTS_BEFORE_LAST)}
 
 
 @dataclass
@@ -145,6 +159,9 @@ class _Work:
     records: FeatureDays
     run_id: str
     report: FamilyReport
+    checkpoints: set[date]
+    _after: date | None = None
+    """The checkpoint that the carried states stand on."""
     _carried: CarriedStates | None = None
     _figures: dict[date, FeatureDay] = field(default_factory=dict)
 
@@ -152,7 +169,8 @@ class _Work:
         family, lake = self.family, self.workspace.lake(self.domain)
         if self._carried is None:
             store = self.workspace.states(self.domain, family.name)
-            self._carried = CarriedStates(store.reader(store.checkpoint_before(piece.first)))
+            self._after = store.checkpoint_before(piece.first)
+            self._carried = CarriedStates(store.reader(self._after))
         answered = answer(lake, family, piece, self._carried.read, self.workspace.settings.engine)
         table = None
         if answered.asked is not None:
@@ -162,7 +180,7 @@ class _Work:
         self._replace(lake, piece, table)
         for fold, states in answered.states.items():
             self._carried.keep(fold, states)
-        if not family.folds or len(self._carried) >= STATES_CARRIED:
+        if not family.folds or len(self._carried) >= STATES_CARRIED or piece.last in self.checkpoints:
             self.commit()
 
     def _replace(self, lake: Lake, piece: DayRange, table: pa.Table | None) -> None:
@@ -194,7 +212,8 @@ class _Work:
         if not self._figures:
             return
         if self.family.folds and self._carried is not None:
-            self.workspace.states(self.domain, self.family.name).commit(max(self._figures), self._carried.states())
+            store = self.workspace.states(self.domain, self.family.name)
+            store.commit(max(self._figures), self._carried.states(), self._after)
         self.records.record(self.family.name, self._figures, self.run_id)
         self.records.connection.commit()
         self._carried, self._figures = None, {}

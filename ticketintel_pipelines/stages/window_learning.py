@@ -111,8 +111,9 @@ def days_with_input(connection: psycopg.Connection, learning: WindowLearning) ->
     """Days that hold rows of the tables without which there is nothing to learn from or to score."""
     model = learning.model
     records = FeatureDays(connection, learning.domain.name)
-    wanted = [name for name in model.needs if name not in model.whole] or [*model.reads]
-    days = set(records.published([name for name in wanted if name in model.reads]))
+    needed = model.needs or model.reads
+    wanted = [name for name in needed if name not in model.whole] or [*needed]
+    days = set(records.published([name for name in wanted if name not in model.features]))
     for view in wanted:
         if view in model.features:
             days |= {day for day, figures in records.of(model.features[view]).items() if figures.rows}

@@ -45,7 +45,7 @@ class Workspace:
 
     def states(self, domain: Domain, family: str) -> StateStore:
         """The states of a feature family's folds."""
-        return StateStore(self.settings.home / "features" / domain.name / f"{family}.sqlite")
+        return StateStore(self.settings.home / "features" / domain.name / family)
 
     def truth(self, domain: Domain) -> Path:
         """Where the truth of a simulated world is kept; there is none beside real data."""

@@ -137,7 +137,10 @@ SELECT
         SELECT trunc(t.price_wei / 1e9)
             / percentile_cont(0.5) WITHIN GROUP (ORDER BY trunc(e.price_wei / 1e9)::double precision)
         FROM ticketing.transactions e WHERE e.event_id = t.event_id AND e.occurred_at < t.occurred_at
-    )::double precision
+    )::double precision,
+    CASE WHEN t.buyer_address IS NOT NULL AND t.occurred_at > (SELECT min(listed_at) FROM ticketing.watch_list) THEN (
+        SELECT count(*) FROM ticketing.watch_list l WHERE l.address = t.buyer_address AND l.listed_at < t.occurred_at
+    ) END
 FROM ticketing.transactions t
 WHERE t.transaction_id IN (SELECT transaction_id FROM ticketing.transactions ORDER BY md5(transaction_id) LIMIT 400)
 """
@@ -146,7 +149,7 @@ WHERE t.transaction_id IN (SELECT transaction_id FROM ticketing.transactions ORD
 def test_features_are_what_plain_sql_says_of_the_published_rows(night) -> None:
     workspace, finished = night
     assert finished.succeeded
-    names = "txn_velocity_1h, event_transactions, wallet_age_days, price_deviation_ratio"
+    names = "txn_velocity_1h, event_transactions, wallet_age_days, price_deviation_ratio, wallet_listings"
     found = {row[0]: row[1:] for row in rows(workspace, f"SELECT transaction_id, {names} FROM ticketing.features")}
     assert len(found) == rows(workspace, "SELECT count(*) FROM ticketing.transactions")[0][0]
     compared = Counter()

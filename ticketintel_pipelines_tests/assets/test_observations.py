@@ -399,6 +399,20 @@ def test_every_simulated_verdict_names_a_transaction_of_the_ledger(market: Works
     assert refused == (0,)
 
 
+def test_a_listing_is_seen_when_it_is_known_however_late_that_is_and_once(workspace: Workspace, tmp_path: Path) -> None:
+    header = "list_name,address,listed_at,label,updated_at\n"
+    named = f"{header}feed,{address('b')},2026-01-01T08:00:00Z,Phisher,{{}}\n"
+    validated(workspace, write(tmp_path / "1", watch_list=named.format("2026-03-15T09:00:00Z")))
+    listing = {"wallet_key": key(address("b")), "seen": at("03-15", "09:00:00"), "list_key": key("feed")}
+    assert seen(workspace, "listings") == [listing]
+    validated(workspace, write(tmp_path / "2", watch_list=named.format("2026-03-20T09:00:00Z").replace("Phisher", "Other")))
+    assert seen(workspace, "listings") == [listing]
+    for day in (15, 20):
+        observe(workspace, DayRange(date(2026, 3, day), date(2026, 3, day)), observation=BY_NAME["listings"])
+    table = read_table(workspace.lake(TICKETING), "listings", SPRING.days)
+    assert table.to_pylist() == [listing]
+
+
 def test_an_event_comes_onto_the_market_and_leaves_it(workspace: Workspace, tmp_path: Path) -> None:
     validated(workspace, platform(tmp_path / "raw"))
     steps = [(row["seen"], row["step"]) for row in seen(workspace, "event_life")]

@@ -176,10 +176,18 @@ def night_by_night(world: World, folder: Path) -> dict[str, float]:
 
     folder.mkdir()
     first, *later = nights(world, folder, MILESTONES)
-    ratios = {day: seconds / first[1] for day, seconds in later}
-    print(f"nights of {world.daily:,} transactions, median of {NIGHTS} from each day on: ", end="")
-    print(", ".join(f"day {day} {1000 * seconds:,.0f} ms" for day, seconds in (first, *later)), flush=True)
-    return {f"night_{day}_vs_{first[0]}": round(ratio, 2) for day, ratio in ratios.items()}
+    print(f"nights of {world.daily:,} transactions, median of {NIGHTS} from each day on (ms):")
+    print(f"{'':<10}{'wall':>10}{'processor':>12}{'processor, mean of nights before with merges':>48}")
+    for at in (first, *later):
+        mean = 1000 * at.processor_with_merges
+        print(f"day {at.day:<6}{1000 * at.seconds:>10,.0f}{1000 * at.processor:>12,.0f}{mean:>48,.0f}", flush=True)
+    figures: dict[str, float] = {}
+    for at in later:
+        name = f"night_{at.day}_vs_{first.day}"
+        figures[name] = round(at.seconds / first.seconds, 2)
+        figures[f"{name}_processor"] = round(at.processor / first.processor, 2)
+        figures[f"{name}_processor_with_merges"] = round(at.processor_with_merges / first.processor_with_merges, 2)
+    return figures
 
 
 def backfill_alone(world: World, folder: Path, minutes: float) -> dict[str, float]:

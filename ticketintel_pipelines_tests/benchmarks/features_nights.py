@@ -22,8 +22,9 @@ from ticketintel_pipelines_tests.benchmarks.features_folds import FOLDS, THREADS
 from ticketintel_pipelines_tests.benchmarks.features_world import START, World
 
 FIRST_DAY = date(2023, 1, 1)
-NIGHTS = 8
-MONTH = 30
+NIGHTS = 17
+MEAN_NIGHTS = 64
+WARM_UP = 5
 
 
 @dataclass
@@ -35,11 +36,13 @@ class History:
     day: int = 0
     seconds: list[float] = field(default_factory=list)
     """Of each piece, from its file to the features' one and the states committed."""
+    processor_seconds: list[float] = field(default_factory=list)
     engine: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     _carried: CarriedStates | None = None
+    _after: date | None = None
 
     def __post_init__(self) -> None:
-        self.store = StateStore(self.folder / "states.sqlite")
+        self.store = StateStore(self.folder / "states")
         self.engine.execute(f"SET threads = {THREADS}")
 
     def fold_days(self, days: int, *, last: bool = True) -> int:
@@ -51,9 +54,10 @@ class History:
         pq.write_table(pa.table(together), source)
         rows = len(together[SEEN])
         del together
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         self._fold_piece(source, days, last=last)
         self.seconds.append(time.perf_counter() - started)
+        self.processor_seconds.append(time.process_time() - used)
         return rows
 
     def _fold_piece(self, source: Path, days: int, *, last: bool) -> None:
@@ -61,36 +65,49 @@ class History:
         rows = Rows.from_arrow(table, table.column_names)
         del table
         if self._carried is None:
-            checkpoint = self.store.checkpoint_before(FIRST_DAY + timedelta(days=self.day))
-            self._carried = CarriedStates(self.store.reader(checkpoint))
+            self._after = self.store.checkpoint_before(FIRST_DAY + timedelta(days=self.day))
+            self._carried = CarriedStates(self.store.reader(self._after))
         self.day += days
         for fold, learned in answer(FOLDS, rows, START + self.day * DAY, self._carried.read):
             self._carried.keep(fold.name, learned)
         pq.write_table(features_of(self.engine, rows), self.folder / "features.parquet", compression="zstd")
         if last or len(self._carried) >= STATES_CARRIED:
-            self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), self._carried.states())
+            self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), self._carried.states(), self._after)
             self._carried = None
 
 
-def nights(world: World, folder: Path, milestones: tuple[int, ...]) -> Iterator[tuple[int, float]]:
-    """Median seconds of some single nights from each milestone on, in turn: each milestone has its own copy of the history."""
+@dataclass(frozen=True)
+class Nights:
+    """What nights from some day of a history on took, in seconds.
+
+    Some are measured in turn with those of the other days: of these the median wall time and the median of the processor's
+    time. The mean of the processor's time is of the nights that led there, with all the merging of older states.
+    """
+
+    day: int
+    seconds: float
+    processor: float
+    processor_with_merges: float
+
+
+def nights(world: World, folder: Path, milestones: tuple[int, ...]) -> Iterator[Nights]:
+    """Single nights from each milestone on, in turn, after a history that was itself folded night by night."""
     history = History(world, folder)
     reached: dict[int, History] = {}
     for milestone in milestones:
         while history.day < milestone - 1:
-            days = min(MONTH, milestone - 1 - history.day)
-            history.fold_days(days, last=history.day + days == milestone - 1)
+            history.fold_days(1)
         copy = folder / str(milestone)
-        copy.mkdir()
-        # Every call of the store closes its connection, with which SQLite writes all into the one file.
-        shutil.copy(history.store.path, copy)
+        shutil.copytree(history.store.path, copy / history.store.path.name)
         reached[milestone] = History(world, copy, history.day)
     for _ in range(NIGHTS):
         for at in reached.values():
             at.fold_days(1)
     for milestone, at in reached.items():
-        # The first night reads a file that is nowhere in memory yet.
-        yield milestone, statistics.median(at.seconds[1:])
+        # The first night reads files that are nowhere in memory yet, and the very first ones load what is compiled.
+        before = history.processor_seconds[max(WARM_UP, milestone - 1 - MEAN_NIGHTS) : milestone - 1]
+        measured = (statistics.median(figures[1:]) for figures in (at.seconds, at.processor_seconds))
+        yield Nights(milestone, *measured, statistics.mean(before))
 
 
 @dataclass(frozen=True)
@@ -125,5 +142,5 @@ def backfill(world: World, folder: Path, minutes: float, piece_days: int) -> Bac
         longest = max(longest, time.monotonic() - started)
         if last:
             break
-    megabytes = sum(path.stat().st_size for path in folder.glob("states.sqlite*")) / 1e6
+    megabytes = sum(path.stat().st_size for path in folder.glob("states/*")) / 1e6
     return Backfill(rows, history.day, sum(history.seconds), rates[0], rates[-1], megabytes)

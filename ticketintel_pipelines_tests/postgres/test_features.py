@@ -153,6 +153,20 @@ def test_a_late_row_rewrites_exactly_the_days_that_it_changes(workspace: Workspa
     assert result(workspace, family).equals(in_one_go(table, family))
 
 
+def test_a_late_row_is_still_known_when_another_comes_for_a_later_day(workspace: Workspace, see: See, family: Family) -> None:
+    table = _rows(11)
+    see(table)
+    for day in DAYS.days:
+        work(workspace, family, DayRange(day, day))
+    for number in (3, 8, 6):
+        day = DAYS.days[number]
+        late = pa.table({"seen": [start_of(day) + 5], "wallet": [1], "kind": [2], "amount": [900 + number]})
+        table = pa.concat_tables([table, late]).sort_by("seen")
+        see(table, DayRange(day, day))
+        work(workspace, family, DayRange(day, day))
+        assert result(workspace, family).equals(in_one_go(table, family))
+
+
 @pytest.mark.parametrize("step", ["swap_in", "commit", "record"])
 def test_a_death_in_between_is_made_good_by_the_next_run(
     workspace: Workspace, see: See, family: Family, monkeypatch: pytest.MonkeyPatch, step: str
@@ -197,6 +211,17 @@ def test_spark_works_out_the_same_features(workspace: Workspace, see: See, famil
     work(on_spark, family, DayRange(DAYS.first, DAYS.days[5]))
     work(on_spark, family, DAYS)
     assert result(workspace, family).equals(in_one_go(table, family))
+
+
+def test_a_late_row_starts_from_a_day_near_its_own_also_after_a_backfill(
+    workspace: Workspace, see: See, family: Family
+) -> None:
+    see(_rows(12))
+    work(workspace, family, DAYS)
+    states = workspace.states(TICKETING, family.name)
+    checkpoints = [states.checkpoint_before(day) for day in DAYS.days]
+    number = {day: at for at, day in enumerate(DAYS.days)}
+    assert [None if day is None else number[day] for day in checkpoints] == [None, None, None, None, 3, 3, 3, 3, 7, 7, 9, 10]
 
 
 def test_another_formula_works_everything_out_again(workspace: Workspace, see: See, family: Family) -> None:

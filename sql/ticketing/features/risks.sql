@@ -1,6 +1,7 @@
 -- How often earlier transactions with the same event, seller, device, address block, instrument or wallet proved fraudulent, by
--- what was known of them at the time of the transaction.
--- Grain: a ticket transaction. Key: transaction_id. Reads: asked (folds over labels as they became known, trailing 90 days).
+-- what was known of them at the time of the transaction, and how many watch lists named its wallets by then.
+-- Grain: a ticket transaction. Key: transaction_id. Reads: asked (folds over labels as they became known, trailing 90 days,
+-- and over all listings).
 -- A share is null where nothing is known yet (`least` passes nulls over, hence the CASE).
 SELECT
     transaction_id,
@@ -12,5 +13,7 @@ SELECT
     CASE WHEN instrument_labels_90d_settled > 0 THEN least(instrument_labels_90d_fraud / instrument_labels_90d_settled, 1) END AS instrument_risk_90d,
     device_labels_90d_fraud AS device_frauds_90d,
     instrument_labels_90d_fraud AS instrument_frauds_90d,
-    wallet_labels_90d_fraud AS wallet_frauds_90d
+    wallet_labels_90d_fraud AS wallet_frauds_90d,
+    CASE WHEN named_count > 0 THEN wallet_named_count END AS wallet_listings,
+    CASE WHEN named_count > 0 THEN counterparty_named_count END AS counterparty_listings
 FROM asked

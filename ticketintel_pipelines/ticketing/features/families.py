@@ -16,6 +16,7 @@ FORMULAS = SQL_FOLDER / "ticketing" / "features"
 
 TRANSACTIONS, MOVES, SESSIONS = "transactions", "wallet_moves", "located_sessions"
 PAYMENTS, CHECK_INS, LABELS, EVENT_LIFE = "payments_made", "check_ins_seen", "labels", "event_life"
+LISTINGS = "listings"
 
 SEEN_COLUMN = Column(SEEN, ColumnType.INTEGER, "Instant from which on the row is known.", unit="microseconds since 1970 UTC")
 TRANSACTION_ID = Column("transaction_id", ColumnType.TEXT, "Ticket transaction.")
@@ -65,6 +66,10 @@ def _family(
 def _of_wallet(name: str, value: str) -> Fold:
     """The different values of a column among a wallet's earlier purchases, and whether this one's is new."""
     return Fold(name, TRANSACTIONS, "wallet_key", Distinct(), TRANSACTIONS, "wallet_key", (value,), value)
+
+
+def _listings(name: str, by: str, asked_key: str) -> Fold:
+    return Fold(name, LISTINGS, by, Lifetime(), TRANSACTIONS, asked_key)
 
 
 def _labels(name: str, key: str) -> Fold:
@@ -205,7 +210,8 @@ def _risk(name: str, of: str) -> Column:
 
 RISKS = _family(
     "risks",
-    "What had become known by then of the honesty of earlier transactions that share something with this one.",
+    "What had become known by then of the honesty of earlier transactions that share something with this one, and which of its "
+    "wallets others had warned of.",
     folds=(
         _labels("event_labels", "event_key"),
         _labels("seller_labels", "seller_key"),
@@ -213,6 +219,9 @@ RISKS = _family(
         _labels("block_labels", "ip_block_key"),
         _labels("instrument_labels", "instrument_key"),
         _labels("wallet_labels", "wallet_key"),
+        _listings("wallet_named", "wallet_key", "wallet_key"),
+        _listings("counterparty_named", "wallet_key", "seller_key"),
+        _listings("named", EVERYTHING, EVERYTHING),
     ),
     features=(
         _risk("event_risk_90d", "event"),
@@ -223,6 +232,16 @@ RISKS = _family(
         _count("device_frauds_90d", "Frauds from the same device that became known in the 90 days before."),
         _count("instrument_frauds_90d", "Frauds with the same payment instrument that became known in the 90 days before."),
         _count("wallet_frauds_90d", "Frauds of the same wallet that became known in the 90 days before."),
+        _count(
+            "wallet_listings",
+            "Watch lists that had named the receiving wallet by then; null as long as nothing was on any list.",
+            "lists",
+        ),
+        _count(
+            "counterparty_listings",
+            "Watch lists that had named the giving wallet by then; null without one, and as long as nothing was on any list.",
+            "lists",
+        ),
     ),
 )
 

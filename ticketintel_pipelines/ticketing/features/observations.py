@@ -136,19 +136,20 @@ def first_versions(
     are then found on whatever day they lie. Of a row that changed, only states count in which the column `holding` has a value.
     """
     table = TICKETING.by_name[name]
-    (key,) = table.key
     versions = () if table.version is None else (table.version, "deleted_at")
-    kinds = {column: table.duckdb_types[column] for column in dict.fromkeys((key, table.time, *columns, *versions))}
+    kinds = {column: table.duckdb_types[column] for column in dict.fromkeys((*table.key, table.time, *columns, *versions))}
     days = sorted(set(days))
     piece.engine.execute(
         f"CREATE OR REPLACE TEMP TABLE states ({', '.join(f'{column} {kind}' for column, kind in kinds.items())})"
     )
     parts = piece.lake.parts(VALIDATE_STAGE, name, days) + piece.lake.parts(HISTORY_STAGE, name, days)
+    among = ""
     if named is not None:
+        (key,) = table.key
         piece.engine.execute(
             f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT DISTINCT {key} FROM ({named}) WHERE {key} IS NOT NULL"
         )
-    among = "" if named is None else f" SEMI JOIN wanted USING ({key})"
+        among = f" SEMI JOIN wanted USING ({key})"
     if parts:
         piece.engine.execute(f"INSERT INTO states SELECT * FROM {parquet_as(piece.engine, parts, kinds)}{among}")
     if named is not None:
@@ -157,7 +158,7 @@ def first_versions(
     where = "" if holding is None else f"WHERE {holding} IS NOT NULL"
     query = f"SELECT *, {time} AS seen FROM states"
     if table.version is not None:
-        known = f"greatest({time}, coalesce(epoch_us({table.version}), {time}))"
+        known, key = f"greatest({time}, coalesce(epoch_us({table.version}), {time}))", ", ".join(table.key)
         query = (
             f"SELECT * FROM (SELECT *, {known} AS seen FROM states {where} "
             f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {table.version} NULLS FIRST) = 1) WHERE deleted_at IS NULL"
@@ -247,6 +248,16 @@ def _event_life(piece: Piece) -> None:
         },
     ).fetchall()
     first_versions(piece, "events", ("on_sale_at", "starts_at"), (row[0] for row in rows))
+
+
+def _listings(piece: Piece) -> None:
+    # A list that was kept elsewhere for years may become known as a whole, long after the days that it names.
+    late = piece.catalog.connection.execute(
+        "SELECT DISTINCT (listed_at AT TIME ZONE 'UTC')::date FROM ticketing.watch_list WHERE known_at >= %s",
+        (midnight(piece.days.first),),
+    ).fetchall()
+    recent = DayRange(piece.days.first - timedelta(days=LATE_DAYS), piece.days.last).days
+    first_versions(piece, "watch_list", (), {*recent, *(row[0] for row in late)})
 
 
 def _labels(piece: Piece) -> None:
@@ -410,6 +421,13 @@ OBSERVATIONS = (
         (EVENT, SEEN_COLUMN, _whole("step", "1 for coming onto the market, -1 for the start.", required=True)),
         ("events",),
         _event_life,
+    ),
+    Observation(
+        "listings",
+        "Addresses that watch lists came to name.",
+        (_key("wallet_key", "wallet or contract", required=True), SEEN_COLUMN, _key("list_key", "list", required=True)),
+        ("watch_list",),
+        _listings,
     ),
     Observation(
         "labels",

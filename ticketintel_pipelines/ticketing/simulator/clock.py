@@ -45,6 +45,10 @@ class Purpose(IntEnum):
     INSTRUMENTS = 16
     TAKE_OVERS = 17
     REVIEWS = 18
+    FUNDING = 19
+    OUTSIDE_WALLETS = 20
+    GROUP_FUNDING = 21
+    WATCH_LISTS = 22
 
 
 def generator(seed: int, day: int, purpose: Purpose) -> np.random.Generator:

@@ -287,6 +287,58 @@ class FraudDesk:
 
 
 @dataclass(frozen=True)
+class Funding:
+    """Where the wallets' ether comes from, and where the proceeds of sales go."""
+
+    exchanges: int = 6
+    services: int = 40
+    """Small places that fund some wallets each."""
+    service_share: float = 0.06
+    private_share: float = 0.25
+    """Wallets first funded from a wallet of which nothing else is seen. A third of the donors of a public round (Gitcoin GG22)
+    had such a first funder; the rest, and what is left here, is an exchange's."""
+    family_share: float = 0.4
+    """Family members funded by the account next to theirs."""
+    group_funder: float = 0.65
+    """Groups under one hand whose wallets have one funder."""
+    group_exit: float = 0.5
+    """Groups whose sellers cash out to one wallet."""
+    lead_h: float = 6.0
+    """A wallet is funded at most so long before its account is opened, hours."""
+    top_ups: float = 0.004
+    """Later fundings, per record a day."""
+    cash_out: float = 0.25
+    """Sellers on the open market who send the day's proceeds on."""
+    cash_out_h: tuple[float, float] = (0.2, 3.0)
+    """After the last sale, hours."""
+    cash_out_share: float = 0.95
+    """Of the day's proceeds; the rest pays for later transactions."""
+    deposit_share: float = 0.6
+    """Cash-outs to an address that the exchange keeps for one customer."""
+    ether_median: float = 0.15
+    ether_spread: float = 0.9
+    ether_most: float = 15.0
+
+
+@dataclass(frozen=True)
+class WatchLists:
+    """Lists of addresses that others warn of, which the platform takes in."""
+
+    names: tuple[str, ...] = ("phish-hack-list", "community-reports")
+    found: tuple[float, ...] = (0.2, 0.1)
+    """By list: wallets of dishonest actors that it will name."""
+    mistaken: tuple[float, ...] = (0.0005, 0.002)
+    """By list: honest wallets that it will name."""
+    strangers: float = 0.002
+    """Addresses that are never seen on the platform, per list and record a day: most of a real list."""
+    delay_days: float = 4.0
+    """Median delay from a wallet's first day until a list names it, days."""
+    delay_spread: float = 0.8
+    """Sigma of the log-normal delay."""
+    delay_most_days: float = 60.0
+
+
+@dataclass(frozen=True)
 class Dirt:
     """Defects planted into the extract."""
 
@@ -314,6 +366,8 @@ class Parameters:
     crowd: Crowd = Crowd()
     campaigns: Campaigns = Campaigns()
     desk: FraudDesk = FraudDesk()
+    funding: Funding = Funding()
+    watch_lists: WatchLists = WatchLists()
     dirt: Dirt = Dirt()
     least_daily_events: int = 100
     most_daily_events: int = 900_000

@@ -21,6 +21,7 @@ from ticketintel_pipelines.ticketing.simulator.chain import record_day
 from ticketintel_pipelines.ticketing.simulator.clock import Day, Purpose, Rhythm, generator
 from ticketintel_pipelines.ticketing.simulator.collusion import ring_trades, takeover_orders, takeover_trades
 from ticketintel_pipelines.ticketing.simulator.defects import TRUTH_SCHEMA, plant
+from ticketintel_pipelines.ticketing.simulator.funding import value_transfers_table
 from ticketintel_pipelines.ticketing.simulator.market import (
     Answers,
     mint,
@@ -69,6 +70,7 @@ from ticketintel_pipelines.ticketing.simulator.visits import (
     security_table,
     sessions_table,
 )
+from ticketintel_pipelines.ticketing.simulator.watch_lists import watch_list_table
 from ticketintel_pipelines.ticketing.simulator.world import (
     Chargebacks,
     Crowd,
@@ -88,6 +90,8 @@ from ticketintel_pipelines.ticketing.simulator.world import (
 from ticketintel_pipelines.ticketing.simulator.write import TruthFiles, write_day
 
 CENTS = 100
+UNCOUNTED = ("blocks", "value_transfers")
+"""Not among the raw records of a day: the clock of the chain, and the wallets' own dealings."""
 
 
 def quiet(message: str) -> None:
@@ -96,7 +100,9 @@ def quiet(message: str) -> None:
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written: rows per table, raw records per day (without blocks), truth rows, and how long it took."""
+    """What was written: rows per table, raw records per day (without the tables of `UNCOUNTED`), truth rows, and how long it
+    took.
+    """
 
     rows: dict[str, int]
     per_day: dict[datetime.date, int]
@@ -116,8 +122,9 @@ def simulate(
 ) -> SimulationSummary:
     """Writes `days` days of a ticketing platform in the raw contract to `out`, and the truth to `out/truth`.
 
-    `daily_events` is the number of raw records a day over all tables except blocks. Equal arguments give equal bytes,
-    and a longer simulation begins with the files of a shorter one. Files of the same names are replaced, others stay.
+    `daily_events` is the number of raw records a day over all tables except blocks and value transfers. Equal arguments give
+    equal bytes, and a longer simulation begins with the files of a shorter one. Files of the same names are replaced, others
+    stay.
     """
     parameters = PARAMETERS
     if days < 1:
@@ -143,7 +150,7 @@ def simulate(
                 truth_rows[name] = truth_rows.get(name, 0) + table.num_rows
             for name, table in tables.items():
                 rows[name] = rows.get(name, 0) + table.num_rows
-            per_day[day.date] = sum(table.num_rows for name, table in tables.items() if name != "blocks")
+            per_day[day.date] = sum(table.num_rows for name, table in tables.items() if name not in UNCOUNTED)
             progress(f"{day.date}: {per_day[day.date]:,} records")
     return SimulationSummary(rows, per_day, truth_rows, time.perf_counter() - began)
 
@@ -228,6 +235,8 @@ def simulate_day(world: World, day: Day, ids: Ids, defects: bool) -> tuple[dict[
     reviewed = foresee_reviews(world, day, orders, chain)
     # Not among the records that requests fill up: they are few, and the other tables do not depend on them.
     tables["fraud_reviews"] = reviews_table(world, day, ids)
+    tables["watch_list"] = watch_list_table(world, day, first_actor)
+    tables["value_transfers"] = value_transfers_table(world, day, first_actor, chain.moves)
     known = {
         "wallets": _wallets(world, ids, np.arange(first_actor, row_count(world.actors))),
         "transactions": chain.truth.append_column("is_hidden", pa.array(hidden)),

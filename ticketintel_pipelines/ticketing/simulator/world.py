@@ -182,6 +182,16 @@ class Reviews:
 
 
 @dataclass
+class Listings:
+    """Addresses (n, 20) that watch lists are going to name; `number` is an address's place among a list's labels."""
+
+    listed_us: np.ndarray
+    wallet: np.ndarray
+    list: np.ndarray
+    number: np.ndarray
+
+
+@dataclass
 class World:
     """The state between two days."""
 
@@ -205,6 +215,7 @@ class World:
     rings_founded: int = 0
     traced_actors: set[int] = field(default_factory=set)
     """Dishonest buyers of whom an order showed what they are."""
+    listings: Listings = field(default_factory=lambda: no_rows(Listings))
 
     @property
     def transactions_per_day(self) -> float:

@@ -112,6 +112,50 @@ SALES = Table(
     ),
 )
 
+VALUE_TRANSFERS = Table(
+    name="value_transfers",
+    grain="one movement of value between two accounts",
+    description="The chain's own coin, or a stable one, as it moved between accounts: who funds wallets, and to whom they pay "
+    "out. Optional; as exported of transactions, of traces, or of transfers of coins. What moved nothing is left "
+    "out: failed and delegated calls, and rows without a sender or a receiver (rewards of blocks, contracts made).",
+    source=Source.CHAIN,
+    key=("transaction_hash", "movement_id", "from_address", "to_address"),
+    time="block_timestamp",
+    retention=RetentionClass.ON_CHAIN,
+    time_from=TimeFrom("blocks", "block_number"),
+    columns=(
+        Column("block_number", ColumnType.INTEGER, "Height of the block."),
+        Column(
+            "block_timestamp",
+            ColumnType.TIMESTAMP,
+            "When the block was made; taken from `blocks` where the file does not carry it.",
+            unit="UTC",
+            aliases=("timestamp",),
+        ),
+        Column("transaction_hash", ColumnType.HASH, "Transaction that moved the value.", aliases=("hash",)),
+        Column(
+            "movement_id",
+            ColumnType.TEXT,
+            "Which movement of the transaction: the id of the trace, the index of the coin's log, or for the value of the "
+            "transaction itself its place in the block.",
+            aliases=("trace_id", "log_index", "transaction_index"),
+        ),
+        Column(
+            "token_address",
+            ColumnType.ADDRESS,
+            "Contract of the coin; null for the chain's own.",
+            required=False,
+        ),
+        Column("from_address", ColumnType.ADDRESS, "Account that paid."),
+        Column("to_address", ColumnType.ADDRESS, "Account that was paid."),
+        Column("value_wei", ColumnType.UINT256, "How much.", unit="wei, or the coin's smallest unit", aliases=("value",)),
+    ),
+    extra_rules=(
+        Rule("block_number_range", InRange("block_number", minimum=0), "a block number is negative"),
+        Rule("value_positive", Holds("value_wei <> '0'"), "nothing was moved", Severity.WARNING),
+    ),
+)
+
 TRANSFERS = Table(
     name="transfers",
     grain="one movement of one token",
@@ -217,7 +261,13 @@ TRANSACTIONS = Table(
         ),
         Column("price_usd", ColumnType.MONEY, "Amount of the platform's order, per ticket.", unit="USD", required=False),
         Column("order_id", ColumnType.TEXT, "Order that this transaction fulfilled.", required=False),
-        Column("user_id", ColumnType.TEXT, "User who ordered.", required=False, personal=PersonalData.LINK),
+        Column(
+            "user_id",
+            ColumnType.TEXT,
+            "User who ordered; null once that person was erased.",
+            required=False,
+            personal=PersonalData.LINK,
+        ),
         Column("block_number", ColumnType.INTEGER, "Height of the block."),
         Column("log_index", ColumnType.INTEGER, "Place of the log in its block; -1 from a sales list."),
         Column("transaction_hash", ColumnType.HASH, "Transaction on the chain."),
