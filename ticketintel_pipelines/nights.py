@@ -38,6 +38,7 @@ from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, MODEL_NAM
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
+from ticketintel_pipelines.warehouse.model_registry import champions_of
 
 REPOSITORY = Path(__file__).parents[1]
 EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
@@ -79,17 +80,18 @@ def assets_with_input(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]
     if landed & set(RAW_INPUTS[TRANSACTIONS.name]):
         names = [*(observing.name for observing in OBSERVING), *(family.name for family in (*FAMILIES, FEATURES))]
         keys += [asset_key(domain, "feature", name) for name in names]
-        keys += scoring_assets(domain)
+        keys += scoring_assets(workspace, domain)
     return keys + [asset_key(domain, "view", view.name) for view in views_of(domain)]
 
 
-def scoring_assets(domain: Domain) -> list[dg.AssetKey]:
-    """The assets that score, and that watch what was scored."""
-    return [
-        *(asset_key(domain, "score", scoring.table.name) for scoring in SCORINGS),
-        *(asset_key(domain, "score", f"{scoring.model.name}_watch") for scoring in SCORINGS),
-        *(asset_key(domain, "score", learning.model.table.name) for learning in WINDOW_LEARNINGS),
-    ]
+def scoring_assets(workspace: Workspace, domain: Domain) -> list[dg.AssetKey]:
+    """The assets that score, and that watch what was scored, of the models of which a version is in use."""
+    with workspace.catalog() as catalog:
+        used = champions_of(catalog.connection, domain.name)
+    scored = [scoring.table.name for scoring in SCORINGS if scoring.model.name in used]
+    watched = [f"{scoring.model.name}_watch" for scoring in SCORINGS if scoring.model.name in used]
+    over_windows = [learning.model.table.name for learning in WINDOW_LEARNINGS if learning.model.name in used]
+    return [asset_key(domain, "score", name) for name in (*scored, *watched, *over_windows)]
 
 
 def take_increments(workspace: Workspace, domain: Domain, progress: Console) -> None:
@@ -155,7 +157,7 @@ def _score_the_rest(workspace: Workspace, domain: Domain, progress: Console) -> 
         days |= {day for one in WINDOW_LEARNINGS for day in unscored_window_days(catalog.connection, one)}
     for wanted in contiguous_ranges(days, LARGEST_GAP_DAYS):
         with progress.step(f"score {wanted}"):
-            yield run_etl(workspace, domain, wanted, progress, scoring_assets(domain))
+            yield run_etl(workspace, domain, wanted, progress, scoring_assets(workspace, domain))
 
 
 def train(workspace: Workspace, domain: Domain, progress: Console) -> None:

@@ -8,7 +8,7 @@ from ticketintel_pipelines.learning.report_layout import Grid, Section, page
 from ticketintel_pipelines.learning.report_words import NONE, number
 from ticketintel_pipelines.learning.window_model import WindowModel
 
-HEADER = ("Figure", "Of", "Model", "95 % interval", "Baseline", "Its value", "Better by", "95 % interval", "Beats it")
+HEADER = ("Figure", "Model", "95 % interval", "Baseline", "Its value", "Better by", "95 % interval", "Beats it", "Of")
 
 
 def render_assessment(model: WindowModel, assessment: Assessment, additions: Sequence[Section] = ()) -> str:
@@ -27,11 +27,12 @@ def verdict(model: WindowModel, assessment: Assessment) -> tuple[str, ...]:
 def in_words(one: Comparison) -> str:
     """Whether a baseline was beaten, in a sentence."""
     figures = f"{number(one.model.value)} against {number(one.other.value)} in {one.figure}, of {one.of}"
-    apart = f"better by {number(one.apart.value)} (95 % interval {_interval(one.apart)})"
+    if one.loses:
+        behind = Measured(-one.apart.value, -one.apart.high, -one.apart.low)
+        return f"It is worse than the baseline {one.baseline}: {figures}; worse by {_with_interval(behind)}."
+    apart = f"better by {_with_interval(one.apart)}"
     if one.beats:
         return f"It beats the baseline {one.baseline}: {figures}; {apart}."
-    if one.loses:
-        return f"It is worse than the baseline {one.baseline}: {figures}; {apart}, which excludes zero."
     return f"It does not beat the baseline {one.baseline}: {figures}; {apart}, which does not exclude zero."
 
 
@@ -52,7 +53,6 @@ def _comparisons(assessment: Assessment) -> Section:
     rows = [
         (
             one.figure,
-            one.of,
             number(one.model.value),
             _interval(one.model),
             one.baseline,
@@ -60,6 +60,7 @@ def _comparisons(assessment: Assessment) -> Section:
             number(one.apart.value),
             _interval(one.apart),
             "yes" if one.beats else "no",
+            one.of,
         )
         for one in assessment.comparisons
     ]
@@ -74,6 +75,10 @@ def _card(model: WindowModel) -> Section:
     limits = [(one,) for one in model.card.limits]
     words = (f"Target: {model.card.target}", f"Learned from: {model.card.learned_from}")
     return Section("What it is, and is not", words, (Grid(("Limits",), limits),) if limits else ())
+
+
+def _with_interval(figure: Measured) -> str:
+    return f"{number(figure.value)} (95 % interval {_interval(figure)})"
 
 
 def _interval(figure: Measured) -> str:

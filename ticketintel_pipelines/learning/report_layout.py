@@ -8,6 +8,8 @@ Addition = tuple[str, Sequence[str], Sequence[Sequence[object]], str]
 
 TONES = {"yes": "good", "no": "bad", "few positives": "muted", "worse than agreed": "bad"}
 """How cells that say just this are coloured."""
+MOST_LETTERS = 6
+"""Of a figure with its unit; what has more is text that begins with a number."""
 _BEGINS = frozenset("0123456789−–<∞")
 
 
@@ -31,9 +33,13 @@ class Section:
 
 
 def numeric_columns(grid: Grid) -> list[bool]:
-    """Which columns hold figures, and stand to the right: those whose every cell begins with one, or is empty."""
+    """Which columns hold figures, and stand to the right: those whose every cell is one, perhaps with a unit, or is empty."""
     columns = zip(*grid.rows, strict=True) if grid.rows else ([] for _ in grid.header)
-    return [all(not cell or cell[0] in _BEGINS for cell in cells) and any(cells) for cells in map(list, columns)]
+    return [all(not cell or _is_figure(cell) for cell in cells) and any(cells) for cells in map(list, columns)]
+
+
+def _is_figure(cell: str) -> bool:
+    return cell[0] in _BEGINS and sum(letter.isalpha() for letter in cell) <= MOST_LETTERS
 
 
 def page(

@@ -12,7 +12,9 @@ from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
 
 CATALOGUE_PAGE = "models.html"
-HEADER = ("Model", "In use", "Learned from", "Rows", "Figures, with 95 % intervals", "Last training", "What came of it")
+HEADER = ("Model", "In use", "Learned from", "Rows", "Last trained", "What came of it")
+ABOUT = ("Name", "Purpose", "Scores into", "Report")
+FIGURES = ("Model", "Figure", "Value and 95 % interval")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def write_catalogue(workspace: Workspace, domain: Domain, models: Sequence[Liste
     """Write the page anew from the registry."""
     from ticketintel_pipelines.learning.report_layout import Grid, Section, page
 
-    rows, about, in_use = [], [], 0
+    rows, figures, about, in_use = [], [], [], 0
     with workspace.catalog() as catalog:
         for model in models:
             versions = model_registry.versions_of(catalog.connection, domain.name, model.name)
@@ -46,14 +48,17 @@ def write_catalogue(workspace: Workspace, domain: Domain, models: Sequence[Liste
             in_use += champion is not None
             shown = champion or (versions[0] if versions else None)
             words = outcome(workspace, domain, model.name) or "never trained"
-            rows.append((model.title, *_version(champion), *_content(shown), _last_training(versions), words))
-            report = evidence_folder(workspace, domain, model.name, versions[0].version) / PAGE if versions else None
-            about.append((model.title, model.name, model.purpose, f"{domain.name}.{model.table}", str(report or "none yet")))
+            words = words.split(": ", 1)[1] if words.startswith("version ") else words
+            rows.append((model.title, *_version(champion), *_data(shown), _last_training(versions), words))
+            figures += [(model.title, *one) for one in _figures(shown)]
+            report = f"{model.name}/{versions[0].version}/{PAGE}" if versions else "none yet"
+            about.append((model.name, model.purpose, f"{domain.name}.{model.table}", report))
+    learned = "What a version learned from is that of the one in use, or of the newest."
+    judged = "On days that the version in use, or else the newest, had not seen."
     sections = [
-        Section(
-            "Models", ("Figures are those of the version in use, or of the newest one where none is.",), (Grid(HEADER, rows),)
-        ),
-        Section("What they are for", (), (Grid(("Model", "Name", "Purpose", "Scores", "Report"), about),)),
+        Section("Models", (learned,), (Grid(HEADER, rows),)),
+        Section("What they are for", ("Reports lie beside this page.",), (Grid(ABOUT, about),)),
+        Section("Figures", (judged,), (Grid(FIGURES, figures),)),
     ]
     verdict = (f"{in_use} of {len(models)} models are in use.",)
     target = evidence_folder(workspace, domain, "") / CATALOGUE_PAGE
@@ -68,14 +73,16 @@ def _version(champion: model_registry.ModelVersion | None) -> tuple[str]:
     return ("none" if champion is None else champion.version[:12],)
 
 
-def _content(shown: model_registry.ModelVersion | None) -> tuple[str, str, str]:
+def _data(shown: model_registry.ModelVersion | None) -> tuple[str, str]:
     if shown is None:
-        return ("–", "–", "–")
+        return ("–", "–")
     data: Mapping[str, Any] = shown.manifest["data"]
-    figures = [
-        f"{name} {model_registry.figure_in_words(one)}" for name, one in sorted(shown.manifest.get("metrics", {}).items())
-    ]
-    return (f"{data['first_day']} to {data['last_day']}", f"{data['rows']:,}", "; ".join(figures) or "none")
+    return (f"{data['first_day']} to {data['last_day']}", f"{data['rows']:,}")
+
+
+def _figures(shown: model_registry.ModelVersion | None) -> list[tuple[str, str]]:
+    metrics: Mapping[str, Any] = shown.manifest.get("metrics", {}) if shown else {}
+    return [(name, model_registry.figure_in_words(one)) for name, one in sorted(metrics.items())]
 
 
 def _last_training(versions: Sequence[model_registry.ModelVersion]) -> str:

@@ -135,6 +135,15 @@ def champion_of(connection: psycopg.Connection, domain: str, model: str) -> str 
     return None if champion is None else champion.version
 
 
+def champions_of(connection: psycopg.Connection, domain: str) -> dict[str, str]:
+    """The version that scores, by model; models without one are left out."""
+    return dict(
+        connection.execute(
+            "SELECT model, version FROM ops.model_aliases WHERE domain = %s AND alias = %s", (domain, CHAMPION)
+        ).fetchall()
+    )
+
+
 def aliases_of(connection: psycopg.Connection, domain: str, model: str) -> dict[str, Alias]:
     """What each alias that is given stands for."""
     with connection.transaction():
