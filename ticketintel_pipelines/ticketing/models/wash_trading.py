@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -170,5 +171,5 @@ WASH_TRADING = WindowModel(
     learn_days=90,
     reach_days=60,
     scored=Scored.EACH,
-    sources=(TRANSFERS_SQL, VALUE_SQL, TRUTH_SQL),
+    sources=(*sorted(Path(__file__).parent.glob("wash_trading*.py")), TRANSFERS_SQL, VALUE_SQL, TRUTH_SQL),
 )
