@@ -11,6 +11,7 @@ from psycopg import sql
 
 from ticketintel_pipelines.contract import Column, Domain, Table
 from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.redaction import redacted
 from ticketintel_pipelines.warehouse.schema_check import column_words
 
 PREVIEW_ROWS = 5
@@ -69,5 +70,6 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    # Before it is cut: the beginning of an address would not be known for one.
+    text = "" if value is None else redacted(str(value)).replace("|", "\\|").replace("\n", " ")
     return text if len(text) <= PREVIEW_WIDTH else text[: PREVIEW_WIDTH - 1] + "…"

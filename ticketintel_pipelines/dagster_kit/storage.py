@@ -8,6 +8,7 @@ from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import URL
 
 from ticketintel_pipelines.dagster_kit.event_log import EventLog
+from ticketintel_pipelines.dagster_kit.redacting import Ticks
 from ticketintel_pipelines.settings import read_settings
 from ticketintel_pipelines.warehouse.server import start_server
 
@@ -20,6 +21,7 @@ class WarehouseStorage(DagsterPostgresStorage):
     ) -> None:
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         self._event_log_storage = EventLog(postgres_url, should_autocreate_tables)
+        self._schedule_storage = Ticks(postgres_url, should_autocreate_tables)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

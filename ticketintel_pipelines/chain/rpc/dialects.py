@@ -19,6 +19,7 @@ from ticketintel_pipelines.chain.rpc.errors import (
     RefusedQuestionError,
     TooManyResultsError,
 )
+from ticketintel_pipelines.redaction import redacted
 
 GET_LOGS = "eth_getLogs"
 
@@ -151,7 +152,7 @@ def longest_range(error: RpcError) -> int | None:
 
 def shortened(message: str) -> str:
     """A provider's message as one line that fits into a sentence."""
-    line = " ".join(message.split())
+    line = " ".join(redacted(message).split())
     return line if len(line) <= _MESSAGE_CHARACTERS else line[: _MESSAGE_CHARACTERS - 1] + "…"
 
 
