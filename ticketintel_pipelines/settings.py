@@ -11,6 +11,9 @@ from ticketintel_pipelines.errors import BadInputError
 
 FIRST_DAY = date(2017, 1, 1)
 CHAIN_FILE = "chain.toml"
+RETENTION_FILE = "retention.toml"
+COMPUTE_LOGS = "storage"
+"""Within Dagster's home, where Dagster itself would put what steps write."""
 SHORTEST_KEY = 16
 
 
@@ -79,6 +82,12 @@ ENGINE = Variable(
     "What folds are run on: local, which is this machine, or spark, which needs the extra 'spark' and Java 17.",
 )
 ENGINES = ("local", "spark")
+RETENTION_SETTINGS = Variable(
+    "TICKETINTEL_RETENTION",
+    "",
+    "TOML file with the periods of retention classes that differ from the policy's, as data/retention.example.toml shows; "
+    "unset, retention.toml in the home.",
+)
 
 VARIABLES = (
     HOME,
@@ -97,6 +106,7 @@ VARIABLES = (
     GEOIP_DATABASE,
     GEOIP_MAX_AGE_DAYS,
     ENGINE,
+    RETENTION_SETTINGS,
 )
 
 
@@ -119,6 +129,12 @@ class Settings:
     geoip_database: Path | None = None
     geoip_max_age_days: int = 90
     engine: str = "local"
+    retention_settings: Path = Path(RETENTION_FILE)
+
+    @property
+    def archive_root(self) -> Path:
+        """Where expired months of Postgres are kept as files."""
+        return self.home / "archive"
 
     @property
     def lake_root(self) -> Path:
@@ -136,6 +152,10 @@ class Settings:
     @property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
+
+    @property
+    def compute_logs(self) -> Path:
+        return self.dagster_home / COMPUTE_LOGS
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -195,4 +215,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         geoip_database=Path(value(GEOIP_DATABASE)).expanduser().absolute() if value(GEOIP_DATABASE) else None,
         geoip_max_age_days=int(value(GEOIP_MAX_AGE_DAYS)),
         engine=value(ENGINE),
+        retention_settings=(
+            Path(value(RETENTION_SETTINGS)).expanduser().absolute() if value(RETENTION_SETTINGS) else home / RETENTION_FILE
+        ),
     )

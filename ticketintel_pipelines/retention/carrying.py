@@ -1,0 +1,129 @@
+"""Carrying a plan out: one run at a time in a domain, act by act, within bounds; each act looks again at what it is about."""
+
+import time
+from collections.abc import Callable
+from datetime import date
+
+import psycopg
+
+from ticketintel_pipelines.errors import BadInputError
+from ticketintel_pipelines.retention.archive import archive_month
+from ticketintel_pipelines.retention.expiry import delete_archived_month, sweep
+from ticketintel_pipelines.retention.index import archived_month, partitions
+from ticketintel_pipelines.retention.ledger import Entry, append
+from ticketintel_pipelines.retention.manifest import DamagedArchiveError
+from ticketintel_pipelines.retention.outcome import NotDoneError, Outcome, Report, Result
+from ticketintel_pipelines.retention.plan import Act, Kind, Plan
+from ticketintel_pipelines.retention.purge import delete_rows, drop_archived_month, purge_month
+from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
+
+IN_USE = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.QueryCanceled,
+)
+
+
+def carry_out(
+    room: Room,
+    plan: Plan,
+    *,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    dry_run: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Do what a plan says; in a dry run, which is the default, only say so.
+
+    Raises:
+        BusyError: another run has the domain.
+        BadInputError: the plan was made for another domain or under another policy.
+    """
+    if (plan.domain, plan.policy_version) != (room.domain.name, room.policy.version):
+        raise BadInputError("the plan was made for another domain or under another policy; make it anew")
+    if dry_run:
+        outcomes = [Outcome(act, _planned(act), act.rows, act.bytes, act.stopped or "") for act in plan.acts]
+        return Report(plan, tuple(outcomes), dry_run=True)
+    with room.alone(bounds) as connection:
+        run = _Run(connection, room, plan.today, bounds, clock)
+        sweep(connection, room)
+        return Report(plan, tuple(run.outcome(act) for act in plan.acts), dry_run=False)
+
+
+def _planned(act: Act) -> Result:
+    return Result.PLANNED if act.stopped is None else Result.HELD
+
+
+class _Run:
+    def __init__(
+        self, connection: psycopg.Connection, room: Room, today: date, bounds: Bounds, clock: Callable[[], float]
+    ) -> None:
+        self.connection = connection
+        self.room = room
+        self.today = today
+        self.bounds = bounds
+        self.clock = clock
+        self.deadline = clock() + bounds.most_minutes * 60
+        self.rows = 0
+
+    def outcome(self, act: Act) -> Outcome:
+        """Do one act; what stops it is told in the outcome, and in the ledger where somebody has to know."""
+        if act.stopped is not None:
+            return self._told(act, Result.HELD, act.stopped)
+        if self.rows >= self.bounds.most_rows:
+            return Outcome(act, Result.BOUNDED, 0, 0, f"{self.bounds.most_rows:,} rows are the most of one run")
+        if self.clock() >= self.deadline:
+            return Outcome(act, Result.BOUNDED, 0, 0, f"{self.bounds.most_minutes:g} minutes are the most of one run")
+        try:
+            done = self._do(act)
+        except NotDoneError as error:
+            return self._told(act, error.result, str(error))
+        except DamagedArchiveError as error:
+            return self._told(act, Result.REFUSED, str(error))
+        except IN_USE as error:
+            return Outcome(act, Result.LOCKED, 0, 0, " ".join(str(error).split()))
+        if act.kind is not Kind.ARCHIVE:
+            self.rows += done.rows
+        return done
+
+    def _do(self, act: Act) -> Outcome:
+        table = self.room.domain.by_name[act.table]
+        about = (self.connection, self.room, table, act.month)
+        if act.kind is Kind.DELETE_ARCHIVE:
+            return Outcome(act, Result.DONE, *delete_archived_month(*about, self.today))
+        partition = partitions(self.connection, self.room, table).get(act.month)
+        if partition is None:
+            known = archived_month(self.connection, self.room, act.table, act.month)
+            where = "; it is in the archive" if known is not None and known.holds_alone else ""
+            return Outcome(act, Result.DONE, 0, 0, f"it was gone before{where}")
+        match act.kind:
+            case Kind.ARCHIVE:
+                manifest = archive_month(*about, partition, self.today)
+                return Outcome(act, Result.DONE, manifest.rows, manifest.file_bytes)
+            case Kind.DROP:
+                return Outcome(act, Result.DONE, *drop_archived_month(*about, partition, self.today))
+            case Kind.PURGE:
+                return Outcome(act, Result.DONE, *purge_month(*about, partition, self.today))
+            case Kind.DELETE_ROWS:
+                assert act.until is not None
+                rows, all_gone = delete_rows(
+                    self.connection,
+                    self.room,
+                    table,
+                    partition,
+                    act.month,
+                    act.until,
+                    self.today,
+                    self.bounds,
+                    self.bounds.most_rows - self.rows,
+                    lambda: self.clock() >= self.deadline,
+                )
+                result = Result.DONE if all_gone else Result.BOUNDED
+                return Outcome(act, result, rows, 0, "" if all_gone else "the next run goes on")
+
+    def _told(self, act: Act, result: Result, words: str) -> Outcome:
+        """Holds and refusals stand in the ledger, by the numbers of the holds: a reason may name a person."""
+        if result in (Result.HELD, Result.REFUSED):
+            detail = {"kind": act.kind.value, "holds": list(act.holds)}
+            entry = Entry(result.value, act.table, act.month, act.last_day, act.rows, 0, result=result.value, detail=detail)
+            append(self.connection, self.room, entry)
+        return Outcome(act, result, 0, 0, words)
