@@ -17,6 +17,7 @@ OWNERS = {
     "report": ["team:machine-learning"],
     "score": ["team:machine-learning"],
     "view": ["team:analytics"],
+    "retention": ["team:compliance"],
 }
 
 

@@ -9,15 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ticketintel_pipelines.erase_command import add_erase_command
 from ticketintel_pipelines.errors import EXIT_BAD_INPUT, BadInputError, TicketIntelError, UnavailableError
 from ticketintel_pipelines.model_commands import is_trained, keep_truth, list_models, rescore, roll_back_model, train_models
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.redaction import redact_tracebacks, redacted
+from ticketintel_pipelines.retention_commands import add_retention_commands
 from ticketintel_pipelines.settings import HOME, VARIABLES, read_settings
 from ticketintel_pipelines.watch_list_command import add_watch_lists
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from ticketintel_pipelines.contract import Domain
+    from ticketintel_pipelines.stages.retention_lake import Kept
     from ticketintel_pipelines.stages.workspace import Workspace
 
 DEMO_DAYS = 30
@@ -174,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _status, "show what is published and what is in quarantine", "ticketintel status --views")
     _domain_option(status)
     status.add_argument("--views", action="store_true", help="also the first lines of each view")
+
+    add_retention_commands(command, _workspace, _features_kept)
+    add_erase_command(command, _workspace)
 
     psql = command(
         "psql",
@@ -441,6 +447,12 @@ def _psql(options: argparse.Namespace) -> int:
 
 def _without_password(url: "URL") -> str:
     return url._replace(password=None).render_as_string(hide_password=False)
+
+
+def _features_kept() -> "Mapping[str, Kept]":
+    from ticketintel_pipelines.ticketing.retention import FEATURES_KEPT
+
+    return FEATURES_KEPT
 
 
 def _workspace(console: Console) -> "tuple[Workspace, Domain]":

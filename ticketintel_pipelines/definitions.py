@@ -7,8 +7,16 @@ import dagster as dg
 
 from ticketintel_pipelines.catalog import DOMAINS
 from ticketintel_pipelines.dagster_kit.partitions import daily_partitions
-from ticketintel_pipelines.jobs import etl_job, hourly_features_job, increment_job, refresh_job, training_job
-from ticketintel_pipelines.schedules import daily_etl, hourly_features, training, view_refresh
+from ticketintel_pipelines.jobs import (
+    archive_job,
+    etl_job,
+    hourly_features_job,
+    increment_job,
+    purge_job,
+    refresh_job,
+    training_job,
+)
+from ticketintel_pipelines.schedules import archiving, daily_etl, hourly_features, purging, training, view_refresh
 from ticketintel_pipelines.sensors import hourly_increment, late_days, model_watch
 from ticketintel_pipelines.settings import Settings, read_settings
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -25,14 +33,17 @@ def build_defs(overrides: Mapping[str, Any] | None = None, settings: Settings | 
     partitions = daily_partitions(settings.first_day)
     etl, increment, refresh = etl_job(TICKETING, partitions), increment_job(TICKETING), refresh_job(TICKETING)
     hourly, train = hourly_features_job(TICKETING, partitions), training_job(TICKETING)
+    archive, purge = archive_job(TICKETING), purge_job(TICKETING)
     return dg.Definitions(
         assets=ticketing_assets(partitions),
-        jobs=[etl, hourly, increment, refresh, train],
+        jobs=[etl, hourly, increment, refresh, train, archive, purge],
         schedules=[
             daily_etl(TICKETING, etl, RAW_INPUTS, running=settings.schedules_on),
             hourly_features(TICKETING, hourly, running=settings.schedules_on),
             view_refresh(TICKETING, refresh, running=settings.schedules_on),
             training(TICKETING, train, running=settings.schedules_on),
+            archiving(TICKETING, archive, running=settings.schedules_on),
+            purging(TICKETING, purge, running=settings.schedules_on),
         ],
         sensors=[
             hourly_increment(TICKETING, increment, new_final_blocks, running=settings.schedules_on),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ticketintel_pipelines.catalog import LIVE_TAGS, RHYTHM_TAG
+from ticketintel_pipelines.catalog import LIVE_TAGS, RHYTHM_TAG, asset_key
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.features.families import Rhythm
 
@@ -42,6 +42,14 @@ def training_job_name(domain: Domain) -> str:
 
 def increment_job_name(domain: Domain) -> str:
     return f"{domain.name}_increment"
+
+
+def archive_job_name(domain: Domain) -> str:
+    return f"{domain.name}_archive"
+
+
+def purge_job_name(domain: Domain) -> str:
+    return f"{domain.name}_purge"
 
 
 def etl_job(domain: Domain, partitions: dg.PartitionsDefinition) -> "UnresolvedAssetJobDefinition":
@@ -86,6 +94,30 @@ def hourly_features_job(domain: Domain, partitions: dg.PartitionsDefinition) -> 
         partitions_def=partitions,
         tags={"domain": domain.name},
     )
+
+
+def archive_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
+    """Archive what is past its time in Postgres, and report."""
+    return dg.define_asset_job(
+        archive_job_name(domain),
+        selection=_retention(domain, "archive", "report"),
+        description=f"Keep months of {domain.name} that are past their time in Postgres as files. A dry run by default.",
+        tags={"domain": domain.name},
+    )
+
+
+def purge_job(domain: Domain) -> "UnresolvedAssetJobDefinition":
+    """Take out what is past its time, and report."""
+    return dg.define_asset_job(
+        purge_job_name(domain),
+        selection=_retention(domain, "purge", "report"),
+        description=f"Drop and delete what is past its time in {domain.name}. A dry run by default.",
+        tags={"domain": domain.name},
+    )
+
+
+def _retention(domain: Domain, *names: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(asset_key(domain, "retention", name) for name in names))
 
 
 def refresh_job(domain: Domain) -> "UnresolvedAssetJobDefinition":

@@ -14,6 +14,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.dagster_kit.compute_logs import compute_logs_at
 from ticketintel_pipelines.dagster_kit.increment import check_evaluation, check_results, metadata
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
 from ticketintel_pipelines.dagster_kit.storage import storage_at
@@ -23,6 +24,7 @@ from ticketintel_pipelines.errors import BadInputError, PublishRefusedError
 from ticketintel_pipelines.jobs import etl_job_name, training_job_name
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.progress import Console, Progress
+from ticketintel_pipelines.redaction import redacted
 from ticketintel_pipelines.schedules import LARGEST_GAP_DAYS, LONGEST_CHAIN
 from ticketintel_pipelines.settings import FIRST_DAY
 from ticketintel_pipelines.stages.evidence import outcome
@@ -63,7 +65,7 @@ def stale_ranges(workspace: Workspace, domain: Domain, *, replay: bool = False) 
         days = set(catalog.stale_days(domain, RAW_INPUTS))
         days |= stale_feature_days(FeatureDays(catalog.connection, domain.name))
         if replay:
-            days |= set(catalog.quarantined_days(domain.name))
+            days |= set(catalog.quarantined_days(domain.name, RAW_INPUTS))
     return contiguous_ranges(days, LARGEST_GAP_DAYS)
 
 
@@ -112,7 +114,7 @@ def take_increments(workspace: Workspace, domain: Domain, progress: Console) -> 
                 instance.report_runless_asset_event(check_evaluation(key, result))
         progress.say(f"{source.name}: {facts.summary}")
         for warning in facts.warnings:
-            progress.say(f"  warning: {warning}")
+            progress.say(f"  warning: {redacted(warning)}")
         for name, objections in facts.objections.items():
             if objections:
                 raise PublishRefusedError(f"what was taken from the {source.name} fails the check {name}: {objections[0]}")
@@ -212,7 +214,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
         if event.is_step_failure:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
-            yield said or f"{event.step_key}: {_reason(failure.error)}"
+            yield redacted(said or f"{event.step_key}: {_reason(failure.error)}")
 
 
 def _reason(error: SerializableErrorInfo | None) -> str:
@@ -227,7 +229,8 @@ def _reason(error: SerializableErrorInfo | None) -> str:
 def _disagreements(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     for event in result.get_asset_check_evaluations():
         if SECOND_OPINION in event.metadata:
-            yield f"{event.asset_key.to_user_string()}: {event.check_name}: {event.metadata[SECOND_OPINION].value}"
+            said = str(event.metadata[SECOND_OPINION].value)
+            yield f"{event.asset_key.to_user_string()}: {event.check_name}: {redacted(said)}"
 
 
 @contextmanager
@@ -235,7 +238,8 @@ def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The deployment's own Dagster instance, with connections that are kept open."""
     home = prepare_dagster_home(workspace)
     os.environ.setdefault(EVENT_BATCH_VARIABLE, EVENT_BATCH_SIZE)
-    reference = InstanceRef.from_dir(str(home), overrides=storage_at(workspace.server.dagster))
+    places = {**storage_at(workspace.server.dagster), **compute_logs_at(home)}
+    reference = InstanceRef.from_dir(str(home), overrides=places)
     with dg.DagsterInstance.from_ref(reference) as instance:
         # By default the storage connects anew for every event, which takes longer than most steps.
         instance.optimize_for_webserver(statement_timeout=600_000, pool_recycle=3600, max_overflow=5)

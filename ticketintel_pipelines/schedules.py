@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ticketintel_pipelines.catalog import asset_key
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.dagster_kit.partitions import range_tags
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
@@ -21,8 +22,13 @@ HOURLY_CRON = "30 * * * *"
 """After the hourly increment, which starts with the hour."""
 TRAINING_CRON = "0 2 * * 0"
 """Every Sunday; cron cannot say every second one."""
+ARCHIVE_CRON = "0 4 1 * *"
+PURGE_CRON = "0 3 * * 0"
 FIRST_TRAINING_WEEK = date(2026, 1, 5)
 """A Monday. The Sunday of its week is one of training, and then that of every second week."""
+MOST_ROWS_RETAINED = 50_000_000
+MOST_MINUTES_RETAINING = 90.0
+"""Bounds of one scheduled archive or purge; the next one goes on."""
 LARGEST_GAP_DAYS = 31
 """Stale days that lie closer together are worked out in one run: a run costs more than an unchanged day."""
 LONGEST_CHAIN = 5
@@ -88,6 +94,39 @@ def training(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running: bo
         return dg.RunRequest(run_key=f"{domain.name} training {sunday}")
 
     return fortnightly
+
+
+def archiving(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running: bool) -> dg.ScheduleDefinition:
+    """The first of every month at 04:00 UTC."""
+    return _retaining(
+        domain, job, "archive", ARCHIVE_CRON, "Every month: what is past its time in Postgres, as files.", running
+    )
+
+
+def purging(domain: Domain, job: "UnresolvedAssetJobDefinition", *, running: bool) -> dg.ScheduleDefinition:
+    """Every Sunday at 03:00 UTC."""
+    return _retaining(domain, job, "purge", PURGE_CRON, "Every Sunday: what is past its time is dropped and deleted.", running)
+
+
+def _retaining(
+    domain: Domain, job: "UnresolvedAssetJobDefinition", asset: str, cron: str, words: str, running: bool
+) -> dg.ScheduleDefinition:
+    """Where schedules do not run by themselves, one that is switched on by hand shows what it would do, and does not do it."""
+    operation = "__".join(asset_key(domain, "retention", asset).path)
+    config = {
+        "dry_run": not running,
+        "most_rows": MOST_ROWS_RETAINED,
+        "most_minutes": MOST_MINUTES_RETAINING,
+    }
+    return dg.ScheduleDefinition(
+        name=f"{job.name}_schedule",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        job=job,
+        run_config={"ops": {operation: {"config": config}}},
+        description=words if running else f"{words} A dry run, since TICKETINTEL_SCHEDULES is not on.",
+        default_status=_status(running),
+    )
 
 
 def is_training_week(day: date) -> bool:

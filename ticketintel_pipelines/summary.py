@@ -7,9 +7,11 @@ import psycopg
 from psycopg import sql
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.view import views_of
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
+from ticketintel_pipelines.warehouse.catalog import Catalog
 from ticketintel_pipelines.warehouse.views import first_rows
 
 VIEW_ROWS = 3
@@ -86,6 +88,15 @@ def missing_tables(connection: psycopg.Connection, domain: Domain) -> list[str]:
     return [table.name for table in domain.raw_tables if table.name not in landed]
 
 
+def late_rows_summary(catalog: Catalog, domain: Domain) -> str:
+    """Rows that were landed for days that retention has frozen, a sentence for each table that they would be in."""
+    return "\n".join(
+        f"  {late.rows:,} row{'s' if late.rows > 1 else ''} of {late.raw} of {DayRange(late.first, late.last)} landed late and "
+        f"not published in {late.table}: these days are frozen, since retention took away what belongs to them"
+        for late in catalog.late_rows(domain, RAW_INPUTS)
+    )
+
+
 def views_summary(connection: psycopg.Connection, domain: Domain) -> str:
     """The first lines of each view."""
     sections: list[str] = []
@@ -116,6 +127,8 @@ def status(workspace: Workspace, domain: Domain, *, views: bool) -> str:
         if pending := catalog.stale_days(domain, RAW_INPUTS):
             days = f"{len(pending):,} day{'s' if len(pending) > 1 else ''}"
             sections += ["", f"to be worked out: {days} from {pending[0]} to {pending[-1]}, with: ticketintel run"]
+        if late := late_rows_summary(catalog, domain):
+            sections += ["", "came late", late]
         if missing := missing_tables(connection, domain):
             sections += [
                 "",

@@ -4,7 +4,7 @@ Here belong the vocabulary of declarations and everything read off them without 
 themselves belong to a domain (`ticketing/tables.py`); carrying rules out belongs to `quality/`.
 """
 
-from ticketintel_pipelines.contract.columns import Column, ColumnType, PersonalData, Place
+from ticketintel_pipelines.contract.columns import ERASED, PERSON, WALLET, Column, ColumnType, PersonalData, Place
 from ticketintel_pipelines.contract.rules import (
     Follows,
     Holds,
@@ -20,6 +20,9 @@ from ticketintel_pipelines.contract.rules import (
 from ticketintel_pipelines.contract.tables import Domain, RetentionClass, Source, Table, TimeFrom
 
 __all__ = [
+    "ERASED",
+    "PERSON",
+    "WALLET",
     "Column",
     "ColumnType",
     "Domain",

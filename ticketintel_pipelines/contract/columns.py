@@ -49,6 +49,14 @@ class PersonalData(Enum):
     """Joins a public or pseudonymous record to a person (the wallet of a user)."""
 
 
+PERSON = "person"
+"""What a column with the account of a person identifies: the rows with it are about that person."""
+WALLET = "wallet"
+"""What a personal column with a wallet identifies: public by itself, it is the tie to the person that is personal."""
+ERASED = "erased-"
+"""How a text begins that stands in the place of an erased one."""
+
+
 class Place(Enum):
     """What a column says of the place of the row's client address: where the source leaves it out, it is looked up."""
 
@@ -69,6 +77,10 @@ class Column:
     `aliases` are the names under which other tools export the same column, tried in order when reading raw files.
     `nulls` are texts that stand for "no value" in raw files, besides the empty one. `place` marks a column that is filled
     from the place of the row's client address.
+
+    `identifies` says what a personal column is an identifier of: `PERSON`, `WALLET`, or a word of the domain's own for what
+    leads from one row of a person to others (a visit, a device). Columns with the same word hold the same identifiers.
+    `erased` is what takes the place of a required text once the person is erased; the star stands for a random number.
     """
 
     name: str
@@ -80,3 +92,5 @@ class Column:
     aliases: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
     place: Place | None = None
+    identifies: str | None = None
+    erased: str = f"{ERASED}*"

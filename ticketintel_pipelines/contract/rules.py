@@ -75,6 +75,8 @@ class Refers:
     """`column` is null or the key of a published row of `table`; not judged while `table` has no rows at all.
 
     With `not_before`, the row's own `time` column must also not lie before that column of the parent.
+    A parent comes at most `within_days` before the row, None for any time: where retention has taken rows of `table` away, a
+    row whose parent may have been among them is not judged.
     """
 
     column: str
@@ -82,6 +84,7 @@ class Refers:
     parent_column: str
     not_before: str | None = None
     time: str | None = None
+    within_days: int | None = None
 
 
 @dataclass(frozen=True)

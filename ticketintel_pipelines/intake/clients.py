@@ -6,7 +6,7 @@ trying all addresses leads nowhere.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import repeat
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -19,6 +19,7 @@ from ticketintel_pipelines.chain.hexadecimal import bytes_to_hex
 from ticketintel_pipelines.contract import ColumnType, Place
 from ticketintel_pipelines.intake.casting import NO_ADDRESS
 from ticketintel_pipelines.intake.places import NOWHERE, Places, Spot
+from ticketintel_pipelines.retention.tombstones import Tombstones
 
 DIGEST_BYTES = 16
 IPV4_BYTES = 4
@@ -54,9 +55,12 @@ def kept_name(fact: ColumnType | Place) -> str:
 class Clients:
     """Works out what is kept of addresses, once each, and remembers it. May be asked from several threads."""
 
-    def __init__(self, key: bytes, places: Places | None = None) -> None:
-        """`key` are up to 64 secret bytes."""
+    def __init__(
+        self, key: bytes, places: Places | None = None, tombstones: Callable[[], Tombstones] = lambda: Tombstones()
+    ) -> None:
+        """`key` are up to 64 secret bytes; `tombstones` are those of the moment at which they are asked for."""
         self._key = key
+        self.tombstones = tombstones
         self._places = places or Places()
         self._lock = threading.Lock()
         self._forget()

@@ -16,7 +16,7 @@ import duckdb
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.files import RawFile, find_files
-from ticketintel_pipelines.intake.landing import LandedFile, land, staged_part
+from ticketintel_pipelines.intake.landing import LandedFile, land, staged_part, without_erased
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
 
@@ -81,13 +81,20 @@ def import_folder(
         new = list(_new_files(find_files(domain, folder), catalog.known_files(domain.name), scratch, report))
         timed = [item for item in new if item.file.table.time_from is None]
         timeless = [item for item in new if item.file.table.time_from is not None]
-        moves: list[tuple[Path, Path]] = []
+        staged: dict[str, Path] = {}
         for items in (timed, timeless):
             clock = _clock(domain, catalog, report, new) if items is timeless else {}
             for item, landed in _land_all(connection, items, lake, first_day, clock, clients):
                 report.landed.append(landed)
-                moves += [(staged_part(item.staged, fragment.day), fragment.path) for fragment in landed.fragments]
+                staged[landed.content_hash] = item.staged
                 progress(f"read {len(report.landed):,} of {len(new):,} files: {item.file.name}")
+        tombstones = clients.tombstones()
+        report.landed = [without_erased(file, domain, staged[file.content_hash], tombstones) for file in report.landed]
+        moves = [
+            (staged_part(staged[file.content_hash], fragment.day), fragment.path)
+            for file in report.landed
+            for fragment in file.fragments
+        ]
         for source, target in moves:
             move_into_place(source, target)
         if report.landed:

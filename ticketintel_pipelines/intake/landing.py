@@ -1,12 +1,13 @@
 """Landing one raw file: its cells checked against the contract, its rows written to one staged Parquet file a day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.addresses import keep_wrong_checksums
 from ticketintel_pipelines.intake.casting import EXPECTED, Cast, has_column, plan_casts
@@ -18,6 +19,7 @@ from ticketintel_pipelines.intake.reading import ROW, RawRelation, open_relation
 from ticketintel_pipelines.intake.sentences import is_about_the_file, shortened, unreadable
 from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, identifier, parquet, text
 from ticketintel_pipelines.lake.layout import Lake
+from ticketintel_pipelines.retention.tombstones import Tombstones
 
 RAW_STAGE = "raw"
 SOURCE_COLUMNS = ("source_file", "source_row")
@@ -44,6 +46,8 @@ class LandedFile:
     rows: int
     fragments: tuple[Fragment, ...]
     ignored_columns: tuple[str, ...] = ()
+    erased: int = 0
+    """Rows left out of those that the file had, or stripped, since they are about people who were erased."""
 
 
 def land(
@@ -195,6 +199,19 @@ def _write_fragments(
 
 def staged_part(folder: Path, day: date) -> Path:
     return folder / f"{day}.parquet"
+
+
+def without_erased(file: LandedFile, domain: Domain, staged: Path, tombstones: Tombstones) -> LandedFile:
+    """A landed file whose staged parts hold nothing about people who were erased; a day that is left without rows goes."""
+    fragments, erased = [], 0
+    for fragment in file.fragments:
+        rows, concerned = tombstones.sieve(domain, domain.by_name[file.table], staged_part(staged, fragment.day))
+        erased += concerned
+        if rows:
+            fragments.append(replace(fragment, rows=rows))
+    if not erased:
+        return file
+    return replace(file, fragments=tuple(fragments), rows=sum(fragment.rows for fragment in fragments), erased=erased)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, selection: str, target: Path) -> None:

@@ -1,7 +1,8 @@
 """The judged rows of one table as they lie in DuckDB, and what is known beside them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Surroundings:
     table before its days. `look_up(table, columns, values, carried)` finds published rows by columns: it takes distinct
     values as an Arrow table with those columns and returns the found ones with the carried columns; `look_up_outside`
     leaves out the days that `earlier_parts` and the judged rows cover.
-    `has_rows(table)` says whether anything of a table is published at all.
+    `has_rows(table)` says whether anything of a table is published at all, `held_from(table)` from which day on its rows are
+    still there where retention took earlier ones away.
     """
 
     accepted_parts: Callable[[str], Sequence[Path]]
@@ -31,6 +33,7 @@ class Surroundings:
     look_up_outside: Callable[[str, Sequence[str], pa.Table, Sequence[str]], pa.Table]
     has_rows: Callable[[str], bool]
     has_rows_outside: Callable[[str], bool]
+    held_from: Callable[[str], date | None] = field(default=lambda name: None)
 
 
 @dataclass(frozen=True)

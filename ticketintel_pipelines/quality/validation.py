@@ -5,7 +5,7 @@ rows that are otherwise sound: a broken row does not stand in the way of the men
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -122,11 +122,23 @@ class Judgement:
             self.connection.execute(f"INSERT INTO {alias} {selection} FROM found_parents")
             self.connection.unregister("found_parents")
 
+    def _violation(self, rule: Rule) -> str | None:
+        """What breaks a rule; for want of a parent that retention may have taken away, no row does."""
+        broken, check = violation(rule), rule.check
+        if not isinstance(check, Refers) or check.not_before is not None:
+            return broken
+        held_from = self.surroundings.held_from(check.table)
+        if held_from is None:
+            return broken
+        if check.within_days is None:
+            return None
+        return f"({broken} AND day >= DATE '{held_from + timedelta(days=check.within_days)}')"
+
     def _judge(self) -> None:
         terms = [
             f"CASE WHEN {sql} THEN {self.bits[rule.name]} ELSE 0 END"
             for rule in self.table.rules
-            if rule.name not in self.not_judged and (sql := violation(rule)) is not None
+            if rule.name not in self.not_judged and (sql := self._violation(rule)) is not None
         ]
         joins = "".join(
             f" LEFT JOIN {parent_alias(check)} ON {parent_column(check, 'key')} = c.{identifier(check.column)}"

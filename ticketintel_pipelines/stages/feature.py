@@ -6,7 +6,7 @@ its states; those whose rows come out the same are left as they are.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, answer, by_day, formula, hashes_by_day, read_table
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.feature_days import UNFINISHED, FeatureDay, FeatureDays, inputs_by_day
+from ticketintel_pipelines.warehouse.frozen import first_workable
 
 LONGEST_PIECE_DAYS = 366
 """Where days have few rows. A late row has those of its piece folded again, which are never more than the settings allow."""
@@ -59,7 +60,8 @@ def bring_family_up_to_date(
         records = FeatureDays(catalog.connection, domain.name)
         inputs = {name: records.of(name) for name in family.reads}
         known = records.of(family.name)
-        stale = _stale_days(family, inputs, known, days)
+        checkpoint_before = workspace.states(domain, family.name).checkpoint_before
+        stale = _workable(records, family, _stale_days(family, inputs, known, days), inputs, known, checkpoint_before)
         if stale:
             if family.folds:
                 records.unfinish_from(family.name, stale[0])
@@ -79,7 +81,7 @@ def bring_family_up_to_date(
 def first_stale_days(records: FeatureDays, family: Family, days: DayRange) -> list[date]:
     """Days for which the family has to be asked so that all that is stale up to the last of some days is worked out."""
     inputs = {name: records.of(name) for name in family.reads}
-    stale = _stale_days(family, inputs, records.of(family.name), days)
+    stale = _held(records, family, _stale_days(family, inputs, records.of(family.name), days))
     return stale[:1] if family.folds else stale
 
 
@@ -98,6 +100,49 @@ def _stale_days(
     if not stale or not family.folds:
         return stale
     return DayRange(stale[0], reach.last).days
+
+
+def _first_held(records: FeatureDays, family: Family) -> date | None:
+    """The first day of which retention has left everything that the family reads; None where it took nothing."""
+    names = [f"{FEATURE_STAGE}/{name}" for name in family.reads]
+    return first_workable(records.retained_from(), f"{FEATURE_STAGE}/{family.name}", names, family.looks_back_days)
+
+
+def _held(records: FeatureDays, family: Family, stale: list[date]) -> list[date]:
+    """Those of some days that are not frozen."""
+    first = _first_held(records, family)
+    return [day for day in stale if first is None or day >= first]
+
+
+def _workable(
+    records: FeatureDays,
+    family: Family,
+    stale: list[date],
+    inputs: Mapping[str, Mapping[date, FeatureDay]],
+    known: Mapping[date, FeatureDay],
+    checkpoint_before: Callable[[date], date | None],
+) -> list[date]:
+    """Those of the stale days that can be worked out from what retention has left.
+
+    Folds begin after a checkpoint. Where days between it and the first stale one are gone, the days up to the next checkpoint
+    stay as they are, and count as worked out from what there is.
+    """
+    first = _first_held(records, family)
+    held = _held(records, family, stale)
+    if first is None or not family.folds or not held:
+        return held
+    earliest = min((day for days in inputs.values() for day in days), default=held[0])
+    begins = ((day, checkpoint_before(day)) for day in held)
+    start = next((day for day, before in begins if (before + timedelta(days=1) if before else earliest) >= first), None)
+    if start is None:
+        # No checkpoint is left to begin at: days that were never worked out go on from what there is.
+        start = next((day for day in held if day not in known), None)
+    left = [day for day in held if day in known and (start is None or day < start)]
+    if left:
+        hashes = _inputs_hashes(family, inputs, DayRange(left[0], left[-1]))
+        records.record(family.name, {day: replace(known[day], inputs_hash=hashes[day]) for day in left}, "")
+        records.connection.commit()
+    return [] if start is None else [day for day in held if day >= start]
 
 
 def _inputs_hashes(family: Family, inputs: Mapping[str, Mapping[date, FeatureDay]], days: DayRange) -> dict[date, str]:

@@ -266,11 +266,15 @@ def unscored_days(connection: psycopg.Connection, learning: Learning, scoring: S
     last_day = date.fromisoformat(versions[champion].manifest["data"]["last_day"])
     records = FeatureDays(connection, learning.domain.name)
     scored = records.of(scoring.table.name)
+    frozen_before = records.retained_from().get(scoring.table.name, date.min)
     return [
         day
         for day, figures in records.of(scoring.features).items()
-        if (day in scored and scored[day].inputs_hash != figures.content_hash)
-        or (day not in scored and figures.rows and day > last_day)
+        if day >= frozen_before
+        and (
+            (day in scored and scored[day].inputs_hash != figures.content_hash)
+            or (day not in scored and figures.rows and day > last_day)
+        )
     ]
 
 

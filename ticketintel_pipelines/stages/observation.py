@@ -10,6 +10,7 @@ from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.feature_days import FeatureDay, FeatureDays, inputs_by_day
+from ticketintel_pipelines.warehouse.frozen import first_workable
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Observed:
 class Observing:
     """How an observation is made: `work_out` puts the rows seen on some days into the lake, `reads` names the published tables
     and `observes` the other observations whose days from `looks_back_days` before on decide whether a day is stale, as does
-    `definition`, the text that says what the rows are.
+    `definition`, the text that says what the rows are. A day is frozen once retention took away what is read of the
+    `joins_days` before it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Observing:
     observes: tuple[str, ...] = ()
     looks_back_days: int = 0
     definition: str = ""
+    joins_days: int = 0
 
 
 @dataclass
@@ -54,7 +57,7 @@ def bring_observation_up_to_date(
         records = FeatureDays(catalog.connection, domain.name)
         known = records.of(observing.name)
         hashes = _inputs(records, observing, days, known)
-        for together in contiguous_ranges(_outdated(hashes, known)):
+        for together in contiguous_ranges(_workable(records, observing, _outdated(hashes, known))):
             observed = observing.work_out(workspace, together)
             figures = {}
             for day in together.days:
@@ -73,7 +76,15 @@ def bring_observation_up_to_date(
 def stale_observation_days(records: FeatureDays, observing: Observing, days: DayRange) -> list[date]:
     """The days up to the last of some days that are to be worked out."""
     known = records.of(observing.name)
-    return _outdated(_inputs(records, observing, days, known), known)
+    return _workable(records, observing, _outdated(_inputs(records, observing, days, known), known))
+
+
+def _workable(records: FeatureDays, observing: Observing, days: list[date]) -> list[date]:
+    """Those of some days that are not frozen: what was seen of the others stays as it is."""
+    made_of = [*observing.reads, *(f"{FEATURE_STAGE}/{name}" for name in observing.observes)]
+    own = f"{FEATURE_STAGE}/{observing.name}"
+    first = first_workable(records.retained_from(), own, made_of, observing.joins_days)
+    return [day for day in days if first is None or day >= first]
 
 
 def _outdated(hashes: dict[date, str], known: dict[date, FeatureDay]) -> list[date]:

@@ -98,7 +98,8 @@ def score_days(
         records = FeatureDays(catalog.connection, scoring.domain.name)
         described, known = records.of(scoring.features), records.of(scoring.table.name)
         changed = {day for day, was in known.items() if day in described and was.inputs_hash != described[day].content_hash}
-        for day in sorted({*days.days, *changed}):
+        frozen_before = records.retained_from().get(scoring.table.name, date.min)
+        for day in sorted(day for day in {*days.days, *changed} if day >= frozen_before):
             inputs = described.get(day)
             if champion is None or inputs is None or (day in known and known[day].inputs_hash == inputs.content_hash):
                 continue

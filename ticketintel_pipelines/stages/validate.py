@@ -24,6 +24,7 @@ from ticketintel_pipelines.quality.validation import Judgement
 from ticketintel_pipelines.quality.verdict import RuleResult, Verdict
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.catalog import Catalog
+from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines.warehouse.lookups import look_up
 from ticketintel_pipelines.warehouse.publish import Consequence, publish
 
@@ -56,7 +57,8 @@ class Candidates:
 @dataclass(frozen=True)
 class Source:
     """Where the candidates of a table come from: `find` makes them, `sized_by` names the tables whose rows measure the work
-    (a raw table by what was landed, a decoded one by its parts), `consequences` what follows for other days.
+    (a raw table by what was landed, a decoded one by its parts), `consequences` what follows for other days, `made_of` the
+    tables whose rows the candidates are made from: a day on which retention took some of them away is not worked out again.
     """
 
     find: Callable[[Step, Table, DayRange], Candidates]
@@ -64,6 +66,7 @@ class Source:
     decoded_from: tuple[str, ...] = ()
     """Raw tables that the candidates were decoded from by an earlier step; none where they are the raw rows themselves."""
     consequences: tuple[Consequence, ...] = ()
+    made_of: tuple[str, ...] = ()
 
 
 @dataclass
@@ -107,11 +110,20 @@ def validate_table(
 ) -> TableReport:
     """Judge the rows of `table` on `days` and publish those that hold. A `report` handed in is filled even when this fails.
 
+    Frozen days are left as they are.
+
     Raises:
         PublishRefusedError: a critical rule is broken or rows went missing; the piece it happened in is not published.
     """
     report = report or TableReport(table, days)
     refusals: list[PublishRefusedError] = []
+    with workspace.catalog() as catalog:
+        first = catalog.first_workable_day(domain.name, table.name, source.made_of)
+    if first is not None and days.first < first:
+        if days.last < first:
+            report.results = [RuleResult(rule, 0, 0, (), f"the days before {first} are frozen") for rule in table.rules]
+            return report
+        days = DayRange(first, days.last)
     for piece in pieces(workspace, domain, source.sized_by, days):
         try:
             _validate_piece(workspace, domain, table, days, piece, source, run_id, audit, report)
@@ -240,6 +252,7 @@ def surroundings_of(step: Step, table: Table, piece: DayRange) -> Surroundings:
     """What judging a piece may ask: the lake within the run, indexes of Postgres beyond it."""
     lake = step.workspace.lake(step.domain)
     domain, connection = step.domain, step.catalog.connection
+    retained = retained_from(connection, domain.name)
     before = [day for day in step.run_days.days if day < piece.first]
     # Earlier pieces of the run lie in the lake as they were just published; all other days are looked up.
     known = DayRange(step.run_days.first, piece.last)
@@ -252,6 +265,7 @@ def surroundings_of(step: Step, table: Table, piece: DayRange) -> Surroundings:
         ),
         has_rows=lambda name: step.catalog.has_rows(domain.name, name),
         has_rows_outside=lambda name: step.catalog.has_rows(domain.name, name, outside=known),
+        held_from=retained.get,
     )
 
 

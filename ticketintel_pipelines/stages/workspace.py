@@ -16,6 +16,7 @@ from ticketintel_pipelines.intake.places import open_places
 from ticketintel_pipelines.lake.engine import open_engine
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.progress import Progress, Silence
+from ticketintel_pipelines.retention.tombstones import Tombstones, read_tombstones
 from ticketintel_pipelines.settings import Settings, read_settings
 from ticketintel_pipelines.warehouse.catalog import Catalog
 from ticketintel_pipelines.warehouse.prepare import prepare_warehouse
@@ -70,7 +71,11 @@ class Workspace:
     def clients(self) -> Iterator[Clients]:
         """What is kept of clients' addresses: hashed with the deployment's key, their places from the file that is set."""
         with open_places(self.settings.geoip_database, self.settings.geoip_max_age_days) as places:
-            yield Clients(address_key(self.settings), places)
+            yield Clients(address_key(self.settings), places, self._tombstones)
+
+    def _tombstones(self) -> Tombstones:
+        with connect(self.server.dsn) as connection:
+            return read_tombstones(connection, address_key(self.settings))
 
     @contextmanager
     def catalog(self) -> Iterator[Catalog]:

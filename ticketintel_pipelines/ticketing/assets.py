@@ -1,7 +1,7 @@
 """The ticketing assets: raw tables, decoded logs, validated tables, views. Each is thin; the work is in the plain functions."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -21,6 +21,7 @@ from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_t
 from ticketintel_pipelines.dagster_kit.model import model_asset, report_asset, score_asset, watch_asset
 from ticketintel_pipelines.dagster_kit.model_catalogue import catalogue_asset
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
+from ticketintel_pipelines.dagster_kit.retention import retention_assets
 from ticketintel_pipelines.dagster_kit.validate import validated_asset
 from ticketintel_pipelines.dagster_kit.view import view_asset
 from ticketintel_pipelines.dagster_kit.window_model import window_model_assets
@@ -32,6 +33,7 @@ from ticketintel_pipelines.ticketing.decoding import decode_days
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import OBSERVING
+from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.ticketing.ledger import composed_transactions
 from ticketintel_pipelines.ticketing.models.learning import LEARNINGS, LISTED, WINDOW_LEARNINGS
 from ticketintel_pipelines.ticketing.ownership import owned_transfers
@@ -40,18 +42,23 @@ from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import BLOCKS, LOGS, MARKET_SALES, SALES, TRANSACTIONS, TRANSFERS
 from ticketintel_pipelines.ticketing.tables.features import FEATURE_TABLE
 
+if TYPE_CHECKING:
+    from ticketintel_pipelines.stages.retention_lake import Kept
+
 SOURCES = {
     TRANSFERS.name: Source(
         owned_transfers,
         sized_by=(TRANSFERS.name,),
         decoded_from=(LOGS.name, SALES.name),
         consequences=CONSEQUENCES[TRANSFERS.name],
+        made_of=RAW_INPUTS[TRANSFERS.name],
     ),
     TRANSACTIONS.name: Source(
         composed_transactions,
         sized_by=(TRANSFERS.name, MARKET_SALES.name),
         decoded_from=(LOGS.name, SALES.name),
         consequences=CONSEQUENCES[TRANSACTIONS.name],
+        made_of=RAW_INPUTS[TRANSACTIONS.name],
     ),
 }
 
@@ -188,4 +195,11 @@ def ticketing_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     for view in views_of(TICKETING):
         upstream = [asset_key(TICKETING, "validate" if name in validated else "score", name) for name in view.reads]
         assets.append(view_asset(TICKETING, view, upstream))
-    return assets
+    return assets + retention_assets(TICKETING, _features_kept)
+
+
+def _features_kept() -> Mapping[str, "Kept"]:
+    # Loading the definitions needs nothing of what retention works with.
+    from ticketintel_pipelines.ticketing.retention import FEATURES_KEPT
+
+    return FEATURES_KEPT

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from ticketintel_pipelines.chain.events import ZERO_ADDRESS
-from ticketintel_pipelines.contract import Table
-from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet, parquet_as
+from ticketintel_pipelines.contract import ERASED, Table
+from ticketintel_pipelines.lake.engine import fetch_row, fetch_rows, fetch_table, identifier, parquet, parquet_as, text
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.validate import EXTRACT_STAGE, VALIDATE_STAGE, Candidates, Step
 from ticketintel_pipelines.ticketing.tables.chain import MARKET_SALES, TRANSFERS
@@ -96,7 +96,9 @@ def _find_orders(step: Step, days: DayRange) -> None:
     )
     if parts := lake.parts(VALIDATE_STAGE, ORDERS.name, nearby):
         rows = (
-            "SELECT order_id, user_id, event_id, transaction_hash, "
+            # The wallet of a transaction is public: it must not lead to the orders of an account whose person was erased.
+            f"SELECT order_id, CASE WHEN NOT starts_with(user_id, {text(ERASED)}) THEN user_id END AS user_id, event_id, "
+            "transaction_hash, "
             "CASE WHEN currency = 'USD' THEN CAST(amount / quantity AS DECIMAL(18,2)) END AS price_usd "
             f"FROM {parquet_as(step.engine, parts, ORDERS.duckdb_types)} "
             "WHERE transaction_hash IS NOT NULL AND status = 'paid' "

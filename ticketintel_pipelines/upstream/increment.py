@@ -6,7 +6,7 @@ next one asks for the same rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ import pyarrow as pa
 from ticketintel_pipelines.contract import Domain, Source, Table
 from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.intake.hiding import hide_in_batch
-from ticketintel_pipelines.intake.landing import LandedFile, staged_part
+from ticketintel_pipelines.intake.landing import LandedFile, staged_part, without_erased
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
 from ticketintel_pipelines.upstream.drift import SourceTable, find_tables
@@ -133,6 +133,8 @@ def take_increment(
             taken.append(_take(landing, before.get(name), snapshot, source, scratch, lake, now, mended, unplaced))
             arrival.path.unlink()
             progress(f"landed {taken[-1].file.rows:,} rows of {name}")
+        tombstones = clients.tombstones()
+        taken = [replace(item, file=without_erased(item.file, domain, item.staged, tombstones)) for item in taken]
         for item in taken:
             for fragment in item.file.fragments:
                 move_into_place(staged_part(item.staged, fragment.day), fragment.path)

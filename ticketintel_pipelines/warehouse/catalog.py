@@ -12,6 +12,7 @@ from ticketintel_pipelines.contract import Domain, Refers, Table
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.landing import LandedFile
 from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.warehouse.frozen import first_workable, retained_from
 
 KNOWN_FILES = "SELECT content_hash FROM ops.imported_files WHERE domain = %s"
 
@@ -29,7 +30,7 @@ newest AS (
 ),
 
 outdated AS (
-    SELECT f.day
+    SELECT i.table_name, f.day
     FROM ops.raw_fragments f
     JOIN inputs i ON i.raw = f.table_name
     LEFT JOIN ops.published_days p ON p.domain = f.domain AND p.table_name = i.table_name AND p.day = f.day
@@ -37,27 +38,57 @@ outdated AS (
 ),
 
 unasked AS (
-    SELECT p.day
+    SELECT p.table_name, p.day
     FROM ops.published_days p
     JOIN parents o ON o.table_name = p.table_name AND o.rule = ANY (p.not_judged)
     JOIN newest n ON n.raw = o.raw AND n.sequence > p.raw_sequence
     WHERE p.domain = %(domain)s AND p.rows_in > 0
 )
 
-SELECT day FROM outdated
+SELECT table_name, day FROM outdated
 UNION
-SELECT day FROM unasked
+SELECT table_name, day FROM unasked
 UNION
-SELECT day FROM ops.stale_days WHERE domain = %(domain)s
+SELECT table_name, day FROM ops.stale_days WHERE domain = %(domain)s
+"""
+
+WORKABLE_DAYS = """
+SELECT DISTINCT s.day
+FROM ({stale}) AS s (table_name, day)
+LEFT JOIN unnest(%(f_tables)s::text[], %(f_days)s::date[]) AS f (table_name, first_day) USING (table_name)
+WHERE f.first_day IS NULL OR s.day >= f.first_day
+ORDER BY s.day
+"""
+
+LATE_ROWS = """
+SELECT i.table_name, f.table_name, sum(f.rows)::bigint, min(f.day), max(f.day)
+FROM ops.raw_fragments f
+JOIN unnest(%(tables)s::text[], %(raws)s::text[], %(days)s::date[]) AS i (table_name, raw, first_day)
+    ON i.raw = f.table_name AND f.day < i.first_day
+LEFT JOIN ops.published_days p ON p.domain = f.domain AND p.table_name = i.table_name AND p.day = f.day
+WHERE f.domain = %(domain)s AND f.sequence > coalesce(p.raw_sequence, 0)
+GROUP BY i.table_name, f.table_name
+ORDER BY i.table_name, f.table_name
 """
 
 FOUND_PARENTS = """
-SELECT q.day
+SELECT q.table_name, q.day
 FROM ops.quarantine q
 WHERE q.domain = {domain} AND q.table_name = {child} AND {rule} = ANY (q.rules) AND NOT q.mended
     AND EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = (q.content ->> {column})::{type})
 """
 """Days with a row that was set aside for want of a parent which is published by now."""
+
+
+@dataclass(frozen=True)
+class LateRows:
+    """Landed rows of `raw` that `table` does not show: they came when their days, from `first` to `last`, were frozen."""
+
+    table: str
+    raw: str
+    rows: int
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)
@@ -98,9 +129,9 @@ class Catalog:
             known = {row[0] for row in cursor.execute(KNOWN_FILES, (domain,)).fetchall()}
             files = [file for file in files if file.content_hash not in known]
             cursor.executemany(
-                "INSERT INTO ops.imported_files (domain, content_hash, table_name, source_file, bytes, rows) "
-                "VALUES (%s, %s, %s, %s, %s, %s)",
-                [(domain, file.content_hash, file.table, file.name, file.bytes, file.rows) for file in files],
+                "INSERT INTO ops.imported_files (domain, content_hash, table_name, source_file, bytes, rows, erased_rows) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [(domain, file.content_hash, file.table, file.name, file.bytes, file.rows, file.erased) for file in files],
             )
             cursor.executemany(
                 "INSERT INTO ops.raw_fragments (domain, table_name, day, path, rows, content_hash) "
@@ -222,7 +253,8 @@ class Catalog:
 
         `inputs` names the raw tables that each validated table is made of. A day is also stale when a row was set aside for
         want of a parent that is published by now, when a reference could not be judged for want of any and the parent's
-        table has had something landed since, or when publishing other days was noted to change it.
+        table has had something landed since, or when publishing other days was noted to change it. Frozen days are not: what
+        they were made of is not there any more.
         """
         pairs = [(table, raw) for table, raws in inputs.items() for raw in raws]
         references = [
@@ -246,10 +278,14 @@ class Catalog:
             for table, name, check in references
             if check.not_before is None
         ]
+        stale = sql.SQL(" UNION ").join(sql.SQL("({})").format(query) for query in queries)
         with self.connection.transaction():
+            frozen = self._first_workable_days(domain.name, inputs)
             rows = self.connection.execute(
-                sql.SQL(" UNION ").join(sql.SQL("({})").format(query) for query in queries) + sql.SQL(" ORDER BY day"),
+                sql.SQL(WORKABLE_DAYS).format(stale=stale),
                 {
+                    "f_tables": list(frozen),
+                    "f_days": list(frozen.values()),
                     "domain": domain.name,
                     "tables": [pair[0] for pair in pairs],
                     "raws": [pair[1] for pair in pairs],
@@ -259,6 +295,32 @@ class Catalog:
                 },
             ).fetchall()
         return [row[0] for row in rows]
+
+    def late_rows(self, domain: Domain, inputs: Mapping[str, Sequence[str]]) -> list[LateRows]:
+        """What was landed for frozen days and is not published for that reason."""
+        with self.connection.transaction():
+            frozen = self._first_workable_days(domain.name, inputs)
+            listed = [(table, raw, day) for table, day in frozen.items() for raw in inputs[table]]
+            rows = self.connection.execute(
+                LATE_ROWS,
+                {
+                    "domain": domain.name,
+                    "tables": [one[0] for one in listed],
+                    "raws": [one[1] for one in listed],
+                    "days": [one[2] for one in listed],
+                },
+            ).fetchall()
+        return [LateRows(*row) for row in rows]
+
+    def first_workable_day(self, domain: str, table: str, made_of: Sequence[str] = ()) -> date | None:
+        """The first day of a table that can be worked out, of which `made_of` names what its rows are joined with."""
+        with self.connection.transaction():
+            return first_workable(retained_from(self.connection, domain), table, made_of)
+
+    def _first_workable_days(self, domain: str, inputs: Mapping[str, Sequence[str]]) -> dict[str, date]:
+        retained = retained_from(self.connection, domain)
+        days = {table: first_workable(retained, table, raws) for table, raws in inputs.items()}
+        return {table: day for table, day in days.items() if day is not None}
 
     def total_rows(self, domain: str, table: str) -> int:
         """Rows of a table that are published, all days together."""
@@ -270,13 +332,14 @@ class Catalog:
         assert row is not None
         return int(row[0])
 
-    def quarantined_days(self, domain: str) -> list[date]:
-        """Days with rows in quarantine that nothing has mended."""
+    def quarantined_days(self, domain: str, inputs: Mapping[str, Sequence[str]]) -> list[date]:
+        """Days with rows in quarantine that nothing has mended, those of frozen days left out."""
         with self.connection.transaction():
+            frozen = self._first_workable_days(domain, inputs)
             rows = self.connection.execute(
-                "SELECT DISTINCT day FROM ops.quarantine WHERE domain = %s AND NOT mended ORDER BY day", (domain,)
+                "SELECT DISTINCT table_name, day FROM ops.quarantine WHERE domain = %s AND NOT mended", (domain,)
             ).fetchall()
-        return [row[0] for row in rows]
+        return sorted({day for table, day in rows if table not in frozen or day >= frozen[table]})
 
     def state(self, domain: str, tables: Iterable[str]) -> str:
         """A text that changes whenever anything of these tables is published."""

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import psycopg
 
 from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.warehouse.frozen import retained_from
 
 UNFINISHED = ""
 """Inputs of a day that is about to be worked out again."""
@@ -37,6 +38,10 @@ class FeatureDays:
             (self.domain, table),
         ).fetchall()
         return {day: FeatureDay(*figures) for day, *figures in rows}
+
+    def retained_from(self) -> dict[str, date]:
+        """The first day that is still held of each table that retention took days from."""
+        return retained_from(self.connection, self.domain)
 
     def published(self, tables: Sequence[str]) -> dict[date, dict[str, str]]:
         """Content of the published tables by day and table; days without rows are left out."""

@@ -9,8 +9,10 @@ import psycopg
 from psycopg import sql
 
 from ticketintel_pipelines.contract import Domain, Table
+from ticketintel_pipelines.errors import PublishRefusedError
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.quality.verdict import Verdict
+from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines.warehouse.loading import load_parts
 
 
@@ -51,7 +53,7 @@ def publish(
     that have to be worked out again are noted; `before_commit` runs last in it.
 
     Raises:
-        PublishRefusedError: the verdict is not sound; nothing changed.
+        PublishRefusedError: the verdict is not sound, or a day that changed was frozen meanwhile; nothing changed.
     """
     verdict.refuse_unless_sound()
     table = verdict.table
@@ -60,6 +62,7 @@ def publish(
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"publish {domain.name}.{table.name}",))
         known = _published_hashes(connection, domain, table, verdict.days)
         changed = [outcome for outcome in verdict.outcomes if known.get(outcome.day) != outcome.content_hash]
+        _refuse_frozen(connection, domain, table, [outcome.day for outcome in changed])
         days = [outcome.day for outcome in changed]
         for days_together in contiguous_ranges(o.day for o in changed if o.day in known or o.rows_in):
             if table.published:
@@ -71,6 +74,18 @@ def publish(
         _note_stale_days(connection, domain, verdict, days, consequences)
         before_commit()
     return Publication(tuple(days), rows)
+
+
+def _refuse_frozen(connection: psycopg.Connection, domain: Domain, table: Table, changed: Sequence[date]) -> None:
+    if not changed or not table.published:
+        return
+    # Retention keeps writers out while it takes days away: from here on it waits for this transaction.
+    connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(domain.name, table.name)))
+    first = retained_from(connection, domain.name).get(table.name)
+    if first is not None and min(changed) < first:
+        raise PublishRefusedError(
+            f"{domain.name}.{table.name} of {min(changed)} left Postgres, which holds it from {first} on; run the later days"
+        )
 
 
 def _published_hashes(connection: psycopg.Connection, domain: Domain, table: Table, days: DayRange) -> dict[date, str]:

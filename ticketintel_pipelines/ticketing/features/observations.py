@@ -71,7 +71,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Observation:
-    """One table of the stage `feature`: `prepare` makes the relations that its SQL file reads."""
+    """One table of the stage `feature`: `prepare` makes the relations that its SQL file reads.
+
+    A row is made with rows of up to `joins_days` before the day on which it is seen: once retention took those, the day is not
+    worked out again. One that is seen later than on its own day, within `looks_back_days`, may be missing then.
+    """
 
     name: str
     description: str
@@ -80,6 +84,7 @@ class Observation:
     prepare: Callable[[Piece], None]
     looks_back_days: int = LATE_DAYS
     observes: tuple[str, ...] = ()
+    joins_days: int = 0
 
     @property
     def sql(self) -> Path:
@@ -375,6 +380,7 @@ OBSERVATIONS = (
         ("transactions", "orders", "sessions", "payments", "events", "tickets"),
         _transactions,
         looks_back_days=BEFORE_DAYS,
+        joins_days=BEFORE_DAYS,
     ),
     Observation(
         "wallet_moves",
@@ -448,6 +454,7 @@ OBSERVATIONS = (
         _labels,
         looks_back_days=LABEL_MATURITY_DAYS + LATE_DAYS,
         observes=("transactions",),
+        joins_days=LABEL_MATURITY_DAYS,
     ),
 )
 """In an order in which each finds what it observes."""

@@ -19,6 +19,7 @@ OBSERVING = tuple(
         observation.observes,
         observation.looks_back_days,
         observation.sql.read_text(),
+        observation.joins_days,
     )
     for observation in OBSERVATIONS
 )

@@ -1,6 +1,7 @@
 """What the platform logged of its clients: visits, security events, requests."""
 
 from ticketintel_pipelines.contract import (
+    PERSON,
     Column,
     ColumnType,
     Follows,
@@ -28,6 +29,7 @@ def client_address(*, required: bool = True) -> tuple[Column, Column]:
             required=required,
             personal=PersonalData.LINK,
             aliases=("ip_address",),
+            identifies="address",
         ),
         Column(
             "ip_block_hash",
@@ -40,6 +42,20 @@ def client_address(*, required: bool = True) -> tuple[Column, Column]:
     )
 
 
+def user(description: str) -> Column:
+    """The account that a row may belong to."""
+    return Column("user_id", ColumnType.TEXT, description, required=False, personal=PersonalData.LINK, identifies=PERSON)
+
+
+DEVICE = Column(
+    "device_id",
+    ColumnType.TEXT,
+    "Device fingerprint.",
+    required=False,
+    personal=PersonalData.DIRECT,
+    identifies="device",
+)
+
 SESSIONS = Table(
     name="sessions",
     grain="one visit of the shop or the app",
@@ -50,12 +66,12 @@ SESSIONS = Table(
     retention=RetentionClass.USER_SESSION,
     version=KNOWN_AT.name,
     columns=(
-        Column("session_id", ColumnType.TEXT, "Visit.", personal=PersonalData.LINK),
+        Column("session_id", ColumnType.TEXT, "Visit.", personal=PersonalData.LINK, identifies="session"),
         Column("started_at", ColumnType.TIMESTAMP, "First request.", unit="UTC"),
         Column("ended_at", ColumnType.TIMESTAMP, "Last request.", unit="UTC", required=False),
-        Column("user_id", ColumnType.TEXT, "Account; null when not signed in.", required=False, personal=PersonalData.LINK),
+        user("Account; null when not signed in."),
         *client_address(),
-        Column("device_id", ColumnType.TEXT, "Device fingerprint.", required=False, personal=PersonalData.DIRECT),
+        DEVICE,
         Column(
             "user_agent",
             ColumnType.TEXT,
@@ -106,14 +122,14 @@ SECURITY_EVENTS = Table(
     columns=(
         Column("security_event_id", ColumnType.TEXT, "Security event."),
         Column("occurred_at", ColumnType.TIMESTAMP, "When.", unit="UTC"),
-        Column("user_id", ColumnType.TEXT, "Account; null when unknown.", required=False, personal=PersonalData.LINK),
+        user("Account; null when unknown."),
         Column(
             "kind",
             ColumnType.TEXT,
             "login_failed, login_succeeded, password_reset, new_device, two_factor_failed or wallet_changed.",
         ),
         *client_address(required=False),
-        Column("device_id", ColumnType.TEXT, "Device fingerprint.", required=False, personal=PersonalData.DIRECT),
+        DEVICE,
         *VERSION_COLUMNS,
     ),
     extra_rules=(
@@ -148,8 +164,15 @@ API_REQUESTS = Table(
     columns=(
         Column("request_id", ColumnType.TEXT, "Request."),
         Column("requested_at", ColumnType.TIMESTAMP, "When.", unit="UTC"),
-        Column("session_id", ColumnType.TEXT, "Visit it belongs to.", required=False, personal=PersonalData.LINK),
-        Column("user_id", ColumnType.TEXT, "Account; null when unknown.", required=False, personal=PersonalData.LINK),
+        Column(
+            "session_id",
+            ColumnType.TEXT,
+            "Visit it belongs to.",
+            required=False,
+            personal=PersonalData.LINK,
+            identifies="session",
+        ),
+        user("Account; null when unknown."),
         *client_address(),
         Column("method", ColumnType.TEXT, "HTTP method."),
         Column("path", ColumnType.TEXT, "Path without its query."),

@@ -1,6 +1,16 @@
 """What the bot model writes about visits."""
 
-from ticketintel_pipelines.contract import Column, ColumnType, InRange, PersonalData, RetentionClass, Rule, Source, Table
+from ticketintel_pipelines.contract import (
+    PERSON,
+    Column,
+    ColumnType,
+    InRange,
+    PersonalData,
+    RetentionClass,
+    Rule,
+    Source,
+    Table,
+)
 
 BOT_SCORES = Table(
     name="bot_scores",
@@ -12,9 +22,16 @@ BOT_SCORES = Table(
     time="started_at",
     retention=RetentionClass.PREDICTION,
     columns=(
-        Column("session_id", ColumnType.TEXT, "Visit.", personal=PersonalData.LINK),
+        Column("session_id", ColumnType.TEXT, "Visit.", personal=PersonalData.LINK, identifies="session"),
         Column("started_at", ColumnType.TIMESTAMP, "First request.", unit="UTC"),
-        Column("user_id", ColumnType.TEXT, "Account; null when not signed in.", required=False, personal=PersonalData.LINK),
+        Column(
+            "user_id",
+            ColumnType.TEXT,
+            "Account; null when not signed in.",
+            required=False,
+            personal=PersonalData.LINK,
+            identifies=PERSON,
+        ),
         Column(
             "bot_probability",
             ColumnType.NUMBER,

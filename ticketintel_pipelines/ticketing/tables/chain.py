@@ -1,6 +1,7 @@
 """What the chain recorded (blocks, logs, sales lists) and what is decoded from it (transfers, sales, transactions)."""
 
 from ticketintel_pipelines.contract import (
+    PERSON,
     Column,
     ColumnType,
     Holds,
@@ -264,9 +265,10 @@ TRANSACTIONS = Table(
         Column(
             "user_id",
             ColumnType.TEXT,
-            "User who ordered; null once that person was erased.",
+            "User who ordered.",
             required=False,
             personal=PersonalData.LINK,
+            identifies=PERSON,
         ),
         Column("block_number", ColumnType.INTEGER, "Height of the block."),
         Column("log_index", ColumnType.INTEGER, "Place of the log in its block; -1 from a sales list."),

@@ -1,6 +1,9 @@
 """What people do on the platform that lasts: accounts, events, tickets, orders, money, admissions."""
 
 from ticketintel_pipelines.contract import (
+    ERASED,
+    PERSON,
+    WALLET,
     Column,
     ColumnType,
     Follows,
@@ -19,6 +22,10 @@ from ticketintel_pipelines.contract import (
 )
 from ticketintel_pipelines.ticketing.tables.common import DELETED_AT, KNOWN_AT, VERSION_COLUMNS, user_exists
 
+SESSION_TO_ORDER_DAYS = 3
+ORDER_TO_PAYMENT_DAYS = 30
+"""Nobody orders so long after a visit began, or pays so long after an order: no parent is looked for longer ago."""
+
 CURRENCY = Rule("currency_form", Matches("currency", "[A-Z]{3}"), "the currency is not a three-letter ISO 4217 code")
 
 USERS = Table(
@@ -31,10 +38,24 @@ USERS = Table(
     retention=RetentionClass.USER_MASTER,
     version=KNOWN_AT.name,
     columns=(
-        Column("user_id", ColumnType.TEXT, "Account.", personal=PersonalData.LINK),
+        Column("user_id", ColumnType.TEXT, "Account.", personal=PersonalData.LINK, identifies=PERSON),
         Column("created_at", ColumnType.TIMESTAMP, "When the account was opened.", unit="UTC"),
-        Column("wallet_address", ColumnType.ADDRESS, "Wallet of the account.", required=False, personal=PersonalData.LINK),
-        Column("email", ColumnType.TEXT, "E-mail address.", personal=PersonalData.DIRECT),
+        Column(
+            "wallet_address",
+            ColumnType.ADDRESS,
+            "Wallet of the account.",
+            required=False,
+            personal=PersonalData.LINK,
+            identifies=WALLET,
+        ),
+        Column(
+            "email",
+            ColumnType.TEXT,
+            "E-mail address.",
+            personal=PersonalData.DIRECT,
+            identifies="email",
+            erased=f"{ERASED}*@erased.invalid",
+        ),
         Column("full_name", ColumnType.TEXT, "Name.", required=False, personal=PersonalData.DIRECT),
         Column("country_code", ColumnType.TEXT, "Country of residence, ISO 3166-1 alpha-2.", required=False),
         Column("is_verified", ColumnType.BOOLEAN, "Whether identity was verified."),
@@ -127,7 +148,7 @@ ORDERS = Table(
     columns=(
         Column("order_id", ColumnType.TEXT, "Order."),
         Column("created_at", ColumnType.TIMESTAMP, "When it was placed.", unit="UTC"),
-        Column("user_id", ColumnType.TEXT, "Account that ordered.", personal=PersonalData.LINK),
+        Column("user_id", ColumnType.TEXT, "Account that ordered.", personal=PersonalData.LINK, identifies=PERSON),
         Column("event_id", ColumnType.TEXT, "Event ordered."),
         Column(
             "session_id",
@@ -135,6 +156,7 @@ ORDERS = Table(
             "Visit in which it was placed.",
             required=False,
             personal=PersonalData.LINK,
+            identifies="session",
         ),
         Column("market", ColumnType.TEXT, "primary or resale."),
         Column("quantity", ColumnType.INTEGER, "Tickets ordered.", unit="tickets"),
@@ -154,7 +176,7 @@ ORDERS = Table(
         Rule("event_exists", Refers("event_id", "events", "event_id"), "no published event has this id"),
         Rule(
             "session_exists",
-            Refers("session_id", "sessions", "session_id"),
+            Refers("session_id", "sessions", "session_id", within_days=SESSION_TO_ORDER_DAYS),
             "no published session has this id",
             Severity.WARNING,
         ),
@@ -179,7 +201,7 @@ PAYMENTS = Table(
         Column("payment_id", ColumnType.TEXT, "Payment."),
         Column("paid_at", ColumnType.TIMESTAMP, "When the provider answered.", unit="UTC"),
         Column("order_id", ColumnType.TEXT, "Order that is paid."),
-        Column("user_id", ColumnType.TEXT, "Account that pays.", personal=PersonalData.LINK),
+        Column("user_id", ColumnType.TEXT, "Account that pays.", personal=PersonalData.LINK, identifies=PERSON),
         Column("method", ColumnType.TEXT, "card, wallet, paypal, apple_pay or bank_transfer."),
         Column(
             "instrument_id",
@@ -187,6 +209,7 @@ PAYMENTS = Table(
             "Provider's token for the card or account.",
             required=False,
             personal=PersonalData.DIRECT,
+            identifies="instrument",
         ),
         Column("instrument_country", ColumnType.TEXT, "Country that issued the instrument.", required=False),
         Column("amount", ColumnType.MONEY, "Amount.", unit="in `currency`"),
@@ -203,7 +226,11 @@ PAYMENTS = Table(
         ),
         Rule("status_known", OneOf("status", ("captured", "failed", "refunded")), "the status is none of the known ones"),
         Rule("amount_range", InRange("amount", 0), "the amount is negative"),
-        Rule("order_exists", Refers("order_id", "orders", "order_id"), "no published order has this id"),
+        Rule(
+            "order_exists",
+            Refers("order_id", "orders", "order_id", within_days=ORDER_TO_PAYMENT_DAYS),
+            "no published order has this id",
+        ),
         Rule(
             "created_before_paid",
             Refers("order_id", "orders", "order_id", not_before="created_at", time="paid_at"),

@@ -1,6 +1,7 @@
 """Events recommended to wallets."""
 
 from ticketintel_pipelines.contract import (
+    WALLET,
     Column,
     ColumnType,
     InRange,
@@ -26,7 +27,13 @@ RECOMMENDATIONS = Table(
     retention=RetentionClass.PREDICTION,
     columns=(
         Column("day", ColumnType.TIMESTAMP, "First instant of the day at whose end this was recommended.", unit="UTC"),
-        Column("wallet_address", ColumnType.ADDRESS, "Wallet of the person.", personal=PersonalData.LINK),
+        Column(
+            "wallet_address",
+            ColumnType.ADDRESS,
+            "Wallet of the person.",
+            personal=PersonalData.LINK,
+            identifies=WALLET,
+        ),
         Column("rank", ColumnType.INTEGER, "1 for the best."),
         Column("event_id", ColumnType.TEXT, "Event that is recommended."),
         Column(
@@ -47,6 +54,7 @@ RECOMMENDATIONS = Table(
             "Why, as JSON with words: a rule (bought, support, confidence, lift), a similar event that was bought, shared "
             "attributes, or how many bought it.",
             personal=PersonalData.LINK,
+            erased="null",
         ),
         Column("scored_at", ColumnType.TIMESTAMP, "When it was scored.", unit="UTC"),
         Column("model_version", ColumnType.TEXT, "Model that scored."),

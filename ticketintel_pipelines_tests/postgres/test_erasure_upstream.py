@@ -1,0 +1,43 @@
+"""Who was erased does not come back from the platform's database either."""
+
+from datetime import datetime
+
+import psycopg
+
+from ticketintel_pipelines.contract import PERSON
+from ticketintel_pipelines.intake.keys import address_key
+from ticketintel_pipelines.retention.tombstones import bury
+from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.ticketing.tables import TICKETING
+from ticketintel_pipelines.upstream.source import PlatformSource
+from ticketintel_pipelines_tests.platform_double import make_platform
+from ticketintel_pipelines_tests.postgres.extracting import Pipeline, minutes_ago
+
+SIGN_UP = (
+    "INSERT INTO users (user_id, created_at, email, full_name, is_verified, updated_at) "
+    "VALUES (%s, '2026-01-01', %s, 'Somebody', false, %s)"
+)
+
+
+def sign_up(pipeline: Pipeline, *users: str, at: datetime) -> None:
+    with pipeline.platform() as platform:
+        for user in users:
+            platform.execute(SIGN_UP, (user, f"{user}@example.net", at))
+
+
+def test_rows_of_an_erased_account_are_left_out_and_counted(workspace: Workspace, make_platform_url) -> None:
+    url = make_platform_url()
+    with psycopg.connect(url) as connection:
+        make_platform(connection)
+    pipeline = Pipeline(workspace, PlatformSource(url), TICKETING)
+    with workspace.catalog() as catalog:
+        bury(catalog.connection, address_key(workspace.settings), TICKETING, {PERSON: {"ada"}})
+    sign_up(pipeline, "ada", "bob", at=minutes_ago(60))
+    pipeline.increment()
+    assert pipeline.landed("users", "user_id") == [("bob",)]
+    assert ("users", 1, 1) in pipeline.ops("table_name, rows, erased_rows", "imported_files")
+
+    with pipeline.platform() as platform:
+        platform.execute("UPDATE users SET full_name = 'Ada', updated_at = %s WHERE user_id = 'ada'", (minutes_ago(30),))
+    pipeline.increment()
+    assert pipeline.landed("users", "user_id") == [("bob",)]
