@@ -34,6 +34,11 @@ hypothesis.settings.load_profile("unhurried")
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that of several processes none is left alone with one of them at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated world as raw files; not to be changed."""

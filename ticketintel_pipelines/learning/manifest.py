@@ -29,7 +29,6 @@ LIBRARIES = (
     "skops",
     "onnxruntime",
     "implicit",
-    "statsmodels",
 )
 """Packages whose releases decide the last bits of a score."""
 
