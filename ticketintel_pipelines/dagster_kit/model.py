@@ -1,15 +1,17 @@
 """Factories of a model's assets: the model itself, its report, its scores, and what is watched of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
 
 from ticketintel_pipelines.catalog import OWNERS, asset_key, stage_tags
-from ticketintel_pipelines.dagster_kit.metadata import column_schema, markdown_table
+from ticketintel_pipelines.dagster_kit.metadata import markdown_table
+from ticketintel_pipelines.dagster_kit.model_stages import page_asset, scoring_asset, training_asset
 from ticketintel_pipelines.dagster_kit.partitions import wanted_days
+from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.learning import Learned, Learning, champion_of, learn
-from ticketintel_pipelines.stages.report import Reported, write_report
+from ticketintel_pipelines.stages.report import write_report
 from ticketintel_pipelines.stages.score import Scoring, decisions_in_words, score_days
 from ticketintel_pipelines.stages.watch import watch
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -30,85 +32,61 @@ WATCHED = dg.TableSchema(
 
 def model_asset(learning: Learning, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The model: trained on what is known by now, judged on days it had not seen, promoted if it is better."""
-    model = learning.model
 
-    @dg.asset(
-        key=asset_key(learning.domain, "model", model.name),
-        deps=list(upstream),
-        description=f"{model.card.purpose} A new version is trained, tested for leaks, judged on later days, registered, and "
-        "promoted if it beats the champion.",
-        group_name=learning.domain.name,
-        owners=OWNERS["model"],
-        tags=stage_tags("model"),
+    def train(workspace: Workspace, run_id: str, progress: Callable[[str], None]) -> Learned:
+        return learn(workspace, learning, run_id=run_id, progress=progress)
+
+    return training_asset(
+        learning.domain,
+        learning.model.name,
+        train,
+        _learned,
+        upstream=upstream,
+        description=f"{learning.model.card.purpose} A new version is trained, tested for leaks, judged on later days, "
+        "registered, and promoted if it beats the champion.",
         kinds={"xgboost"},
     )
-    def trained_model(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        with workspace.progress.step(f"train {model.name}"):
-            learned = learn(workspace, learning, run_id=context.run_id, progress=context.log.info)
-        context.log.info(learned.words)
-        return dg.MaterializeResult(metadata=_learned(learned))
-
-    return trained_model
 
 
 def report_asset(learning: Learning) -> dg.AssetsDefinition:
     """The page on the version that was trained last."""
-    key = asset_key(learning.domain, "report", learning.model.name)
-
-    @dg.asset(
-        key=key,
-        deps=[asset_key(learning.domain, "model", learning.model.name)],
-        description=f"Report on the newest version of the model {learning.model.name}: figures with intervals, costs, slices, "
-        "importances and what was excluded, as one HTML page.",
-        group_name=learning.domain.name,
-        owners=OWNERS["report"],
-        tags=stage_tags("report"),
-        kinds={"html"},
+    return page_asset(
+        learning.domain,
+        learning.model.name,
+        lambda workspace: write_report(workspace, learning),
+        "figures with intervals, costs, slices, importances and what was excluded",
     )
-    def report(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        with workspace.progress.step(f"report on {learning.model.name}"):
-            found = write_report(workspace, learning)
-        return dg.MaterializeResult(metadata=reported(found))
-
-    return report
 
 
 def score_asset(learning: Learning, scoring: Scoring, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The champion's scores, by day."""
 
-    @dg.asset(
-        key=asset_key(scoring.domain, "score", scoring.table.name),
-        deps=[
+    def score(workspace: Workspace, days: DayRange, run_id: str) -> dict[str, Any]:
+        with workspace.progress.step(f"score {scoring.table.name}"):
+            report = score_days(workspace, scoring, champion_of(workspace, learning), days, run_id=run_id)
+        names = [decision.name for decision in scoring.model.decisions]
+        words = "no version of the model was promoted yet: nothing is scored" if report.champion is None else report.champion
+        return {
+            "dagster/row_count": sum(report.rows_by_day.values()),
+            "champion": words,
+            "rows_scored": sum(report.scored.values()),
+            "rows_kept": report.kept,
+            "decisions": decisions_in_words(report, names),
+            "days_learned_from_and_not_scored": len(report.learned_from),
+        }
+
+    return scoring_asset(
+        scoring.domain,
+        scoring.table,
+        score,
+        partitions,
+        upstream=[
             asset_key(scoring.domain, "feature", scoring.features),
             asset_key(scoring.domain, "model", scoring.model.name),
         ],
-        description=f"{scoring.table.description} In the lake and in Postgres.",
-        group_name=scoring.domain.name,
-        owners=OWNERS["score"],
-        tags=stage_tags("score"),
-        kinds={"xgboost", "postgres", "parquet"},
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        metadata={"dagster/column_schema": column_schema(scoring.table)},
+        description=scoring.table.description,
+        kinds={"xgboost"},
     )
-    def scores(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        days = wanted_days(context)
-        with workspace.progress.step(f"score {scoring.table.name}"):
-            report = score_days(workspace, scoring, champion_of(workspace, learning), days, run_id=context.run_id)
-        names = [decision.name for decision in scoring.model.decisions]
-        words = "no version of the model was promoted yet: nothing is scored" if report.champion is None else report.champion
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(report.rows_by_day.values()),
-                "champion": words,
-                "rows_scored": sum(report.scored.values()),
-                "rows_kept": report.kept,
-                "decisions": decisions_in_words(report, names),
-                "days_learned_from_and_not_scored": len(report.learned_from),
-            }
-        )
-
-    return scores
 
 
 def watch_asset(learning: Learning, scoring: Scoring, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -166,15 +144,4 @@ def _learned(learned: Learned) -> dict[str, Any]:
         "search": dg.MetadataValue.md(
             markdown_table(("tried", "average precision"), [(name, f"{value:.3f}") for name, value in learned.trials])
         ),
-    }
-
-
-def reported(found: Reported) -> dict[str, Any]:
-    """Metadata of a report's asset."""
-    if found.path is None:
-        return {"outcome": found.words}
-    return {
-        "outcome": found.words,
-        "page": dg.MetadataValue.path(str(found.path)),
-        "summary": dg.MetadataValue.md(found.summary),
     }

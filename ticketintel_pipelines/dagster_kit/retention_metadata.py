@@ -10,8 +10,10 @@ from ticketintel_pipelines.dagster_kit.metadata import markdown_table
 
 if TYPE_CHECKING:
     # Loading the definitions needs none of what acts.
-    from ticketintel_pipelines.retention.lake import LakeOutcome, LakeReport
+    from ticketintel_pipelines.retention.acts import AnyAct
+    from ticketintel_pipelines.retention.lake_plan import LakeAct
     from ticketintel_pipelines.retention.outcome import Outcome, Report
+    from ticketintel_pipelines.retention.plan import Act
     from ticketintel_pipelines.retention.traces import TraceOutcome
     from ticketintel_pipelines.stages.retention_report import RetentionReport
 
@@ -27,12 +29,12 @@ MOST_SHOWN = 50
 
 
 def materialized(
-    report: "Report", lake: "LakeReport | None" = None, traces: "Sequence[TraceOutcome]" = ()
+    report: "Report[Act]", lake: "Report[LakeAct] | None" = None, traces: "Sequence[TraceOutcome]" = ()
 ) -> dg.MaterializeResult:
     """What became of the plans of one run; in a dry run, what would."""
     outcomes, files = report.outcomes, lake.outcomes if lake else ()
-    acted: list[Outcome | LakeOutcome] = [*outcomes, *files]
-    done: list[Outcome | LakeOutcome | TraceOutcome] = [*acted, *traces]
+    acted: list[Outcome[AnyAct]] = [*outcomes, *files]
+    done: list[Outcome[AnyAct] | TraceOutcome] = [*acted, *traces]
     results = Counter(one.result.value for one in done)
     days = [day for one in acted for day in (one.act.first_day, one.act.last_day) if day is not None]
     metadata: dict[str, Any] = {
@@ -68,7 +70,7 @@ def materialized(
     return dg.MaterializeResult(metadata=metadata)
 
 
-def _acts_table(outcomes: "Sequence[Outcome]") -> str:
+def _acts_table(outcomes: "Sequence[Outcome[Act]]") -> str:
     rows = [
         (
             one.act.kind.value,
@@ -87,7 +89,7 @@ def _acts_table(outcomes: "Sequence[Outcome]") -> str:
     return markdown_table(header, rows)
 
 
-def _why(outcome: "Outcome | LakeOutcome") -> str:
+def _why(outcome: "Outcome[AnyAct]") -> str:
     """Holds by their numbers, as in the ledger: a reason may name a person, and would stay in the event log."""
     holds = outcome.act.holds
     return f"legal hold {', '.join(map(str, holds))}" if holds else outcome.words

@@ -7,31 +7,26 @@ from datetime import date
 import psycopg
 
 from ticketintel_pipelines.errors import BadInputError
+from ticketintel_pipelines.retention.acts import Plan
 from ticketintel_pipelines.retention.archive import archive_month
 from ticketintel_pipelines.retention.expiry import delete_archived_month, sweep
 from ticketintel_pipelines.retention.index import archived_month, partitions
 from ticketintel_pipelines.retention.ledger import Entry, append
 from ticketintel_pipelines.retention.manifest import DamagedArchiveError
-from ticketintel_pipelines.retention.outcome import NotDoneError, Outcome, Report, Result
-from ticketintel_pipelines.retention.plan import Act, Kind, Plan
+from ticketintel_pipelines.retention.outcome import IN_USE, NotDoneError, Outcome, Report, Result, planned
+from ticketintel_pipelines.retention.plan import Act, Kind
 from ticketintel_pipelines.retention.purge import delete_rows, drop_archived_month, purge_month
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
-
-IN_USE = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.QueryCanceled,
-)
 
 
 def carry_out(
     room: Room,
-    plan: Plan,
+    plan: Plan[Act],
     *,
     bounds: Bounds = DEFAULT_BOUNDS,
     dry_run: bool = True,
     clock: Callable[[], float] = time.monotonic,
-) -> Report:
+) -> Report[Act]:
     """Do what a plan says; in a dry run, which is the default, only say so.
 
     Raises:
@@ -41,16 +36,11 @@ def carry_out(
     if (plan.domain, plan.policy_version) != (room.domain.name, room.policy.version):
         raise BadInputError("the plan was made for another domain or under another policy; make it anew")
     if dry_run:
-        outcomes = [Outcome(act, _planned(act), act.rows, act.bytes, act.stopped or "") for act in plan.acts]
-        return Report(plan, tuple(outcomes), dry_run=True)
+        return planned(plan)
     with room.alone(bounds) as connection:
         run = _Run(connection, room, plan.today, bounds, clock)
         sweep(connection, room)
         return Report(plan, tuple(run.outcome(act) for act in plan.acts), dry_run=False)
-
-
-def _planned(act: Act) -> Result:
-    return Result.PLANNED if act.stopped is None else Result.HELD
 
 
 class _Run:
@@ -65,14 +55,12 @@ class _Run:
         self.deadline = clock() + bounds.most_minutes * 60
         self.rows = 0
 
-    def outcome(self, act: Act) -> Outcome:
+    def outcome(self, act: Act) -> Outcome[Act]:
         """Do one act; what stops it is told in the outcome, and in the ledger where somebody has to know."""
         if act.stopped is not None:
             return self._told(act, Result.HELD, act.stopped)
-        if self.rows >= self.bounds.most_rows:
-            return Outcome(act, Result.BOUNDED, 0, 0, f"{self.bounds.most_rows:,} rows are the most of one run")
-        if self.clock() >= self.deadline:
-            return Outcome(act, Result.BOUNDED, 0, 0, f"{self.bounds.most_minutes:g} minutes are the most of one run")
+        if (bound := self.bounds.reached(self.rows, self._is_late)) is not None:
+            return Outcome(act, Result.BOUNDED, 0, 0, bound)
         try:
             done = self._do(act)
         except NotDoneError as error:
@@ -85,7 +73,7 @@ class _Run:
             self.rows += done.rows
         return done
 
-    def _do(self, act: Act) -> Outcome:
+    def _do(self, act: Act) -> Outcome[Act]:
         table = self.room.domain.by_name[act.table]
         about = (self.connection, self.room, table, act.month)
         if act.kind is Kind.DELETE_ARCHIVE:
@@ -115,12 +103,15 @@ class _Run:
                     self.today,
                     self.bounds,
                     self.bounds.most_rows - self.rows,
-                    lambda: self.clock() >= self.deadline,
+                    self._is_late,
                 )
                 result = Result.DONE if all_gone else Result.BOUNDED
                 return Outcome(act, result, rows, 0, "" if all_gone else "the next run goes on")
 
-    def _told(self, act: Act, result: Result, words: str) -> Outcome:
+    def _is_late(self) -> bool:
+        return self.clock() >= self.deadline
+
+    def _told(self, act: Act, result: Result, words: str) -> Outcome[Act]:
         """Holds and refusals stand in the ledger, by the numbers of the holds: a reason may name a person."""
         if result in (Result.HELD, Result.REFUSED):
             detail = {"kind": act.kind.value, "holds": list(act.holds)}

@@ -9,10 +9,8 @@ import json
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -25,47 +23,12 @@ from ticketintel_pipelines.retention.index import retain_from
 from ticketintel_pipelines.retention.lake_plan import LakeAct, LakeFile, LakePlan, acts_on, plan_lake
 from ticketintel_pipelines.retention.ledger import Entry, append
 from ticketintel_pipelines.retention.months import label
-from ticketintel_pipelines.retention.outcome import NotDoneError, Result
+from ticketintel_pipelines.retention.outcome import IN_USE, NotDoneError, Outcome, Report, Result, planned
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
 
 ACT = "lake_purged"
 UNLISTED_SECONDS = 24 * 3600
 """A raw file that nothing lists may belong to an import that is under way; none takes a day."""
-
-
-@dataclass(frozen=True)
-class LakeOutcome:
-    """What became of one act; `rows` and `bytes` are those that went."""
-
-    act: LakeAct
-    result: Result
-    rows: int
-    bytes: int
-    words: str = ""
-
-    @property
-    def line(self) -> str:
-        reason = f" ({self.words})" if self.words else ""
-        act = f"purge lake {self.act.shelf.words} {label(self.act.month)}"
-        return f"{self.result.value}: {act}, {self.rows:,} rows, {self.bytes:,} bytes{reason}"
-
-
-@dataclass(frozen=True)
-class LakeReport:
-    """What became of a plan."""
-
-    plan: LakePlan
-    outcomes: tuple[LakeOutcome, ...]
-    dry_run: bool
-
-    @property
-    def results(self) -> Counter[Result]:
-        return Counter(outcome.result for outcome in self.outcomes)
-
-    @property
-    def rows(self) -> int:
-        """Rows of the acts that were done."""
-        return sum(outcome.rows for outcome in self.outcomes if outcome.result is Result.DONE)
 
 
 def purge_lake(
@@ -76,7 +39,7 @@ def purge_lake(
     bounds: Bounds = DEFAULT_BOUNDS,
     dry_run: bool = True,
     clock: Callable[[], float] = time.monotonic,
-) -> LakeReport:
+) -> Report[LakeAct]:
     """Do what a plan says; in a dry run, which is the default, only say so.
 
     Raises:
@@ -86,40 +49,34 @@ def purge_lake(
     if (plan.domain, plan.policy_version) != (room.domain.name, room.policy.version) or lake.domain != plan.domain:
         raise BadInputError("the plan was made for another domain or under another policy; make it anew")
     if dry_run:
-        outcomes = [
-            LakeOutcome(act, Result.HELD if act.stopped else Result.PLANNED, act.rows, act.bytes, act.stopped or "")
-            for act in plan.acts
-        ]
-        return LakeReport(plan, tuple(outcomes), dry_run=True)
+        return planned(plan)
     with room.alone(bounds) as connection:
         if settle(connection, room, lake):
             plan = plan_lake(room, lake, plan.shelves, plan.today)
         deadline = clock() + bounds.most_minutes * 60
-        done: list[LakeOutcome] = []
+        done: list[Outcome[LakeAct]] = []
         for act in plan.acts:
             rows = sum(outcome.rows for outcome in done)
-            if rows >= bounds.most_rows:
-                done.append(LakeOutcome(act, Result.BOUNDED, 0, 0, f"{bounds.most_rows:,} rows are the most of one run"))
-            elif clock() >= deadline:
-                done.append(LakeOutcome(act, Result.BOUNDED, 0, 0, f"{bounds.most_minutes:g} minutes are the most of one run"))
+            if (bound := bounds.reached(rows, lambda: clock() >= deadline)) is not None:
+                done.append(Outcome(act, Result.BOUNDED, 0, 0, bound))
             else:
                 done.append(_outcome(connection, room, lake, plan, act))
-        return LakeReport(plan, tuple(done), dry_run=False)
+        return Report(plan, tuple(done), dry_run=False)
 
 
-def _outcome(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePlan, act: LakeAct) -> LakeOutcome:
+def _outcome(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePlan, act: LakeAct) -> Outcome[LakeAct]:
     if act.stopped is not None:
         detail = {"kind": "purge lake", "stage": act.shelf.stage, "holds": list(act.holds)}
         name = act.shelf.frozen_as
         append(connection, room, Entry("held", name, act.first_day, act.last_day, act.rows, result="held", detail=detail))
-        return LakeOutcome(act, Result.HELD, 0, 0, act.stopped)
+        return Outcome(act, Result.HELD, 0, 0, act.stopped)
     try:
         rows, size = _purge(connection, room, lake, plan, act)
     except NotDoneError as error:
-        return LakeOutcome(act, error.result, 0, 0, str(error))
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.QueryCanceled) as error:
-        return LakeOutcome(act, Result.LOCKED, 0, 0, " ".join(str(error).split()))
-    return LakeOutcome(act, Result.DONE, rows, size)
+        return Outcome(act, error.result, 0, 0, str(error))
+    except IN_USE as error:
+        return Outcome(act, Result.LOCKED, 0, 0, " ".join(str(error).split()))
+    return Outcome(act, Result.DONE, rows, size)
 
 
 def _purge(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePlan, act: LakeAct) -> tuple[int, int]:

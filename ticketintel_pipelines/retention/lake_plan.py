@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from ticketintel_pipelines.contract import RetentionClass, Table
 from ticketintel_pipelines.lake.engine import fetch_row, parquet_as
 from ticketintel_pipelines.lake.layout import Lake
+from ticketintel_pipelines.retention.acts import Plan
 from ticketintel_pipelines.retention.holds import Hold, held_rows, holds_in_force, holds_on
 from ticketintel_pipelines.retention.index import archived_months
 from ticketintel_pipelines.retention.months import label, month_of
@@ -87,39 +88,27 @@ class LakeAct:
         return max(file.day for file in self.files)
 
     @property
+    def title(self) -> str:
+        return f"purge lake {self.shelf.words} {label(self.month)}"
+
+    @property
     def words(self) -> str:
-        words = (
-            f"purge lake {self.shelf.words} {label(self.month)}: {self.rows:,} rows, {self.bytes:,} bytes, "
-            f"{self.first_day} to {self.last_day}"
-        )
+        words = f"{self.title}: {self.rows:,} rows, {self.bytes:,} bytes, {self.first_day} to {self.last_day}"
         return f"{words}; stopped by {self.stopped}" if self.stopped else words
 
 
 @dataclass(frozen=True)
-class LakePlan:
+class LakePlan(Plan[LakeAct]):
     """What is due on some shelves, month by month of each."""
 
-    domain: str
-    today: date
-    policy_version: str
     shelves: tuple[Shelf, ...]
-    acts: tuple[LakeAct, ...]
-
-    @property
-    def due(self) -> tuple[LakeAct, ...]:
-        """Those that nothing stops."""
-        return tuple(act for act in self.acts if act.stopped is None)
-
-    @property
-    def stopped(self) -> tuple[LakeAct, ...]:
-        return tuple(act for act in self.acts if act.stopped is not None)
 
 
 def plan_lake(room: Room, lake: Lake, shelves: Sequence[Shelf], today: date) -> LakePlan:
     """What is due in the lake. Nothing is changed."""
     with room.session() as connection, connection.transaction():
         acts = [act for shelf in shelves for act in acts_on(connection, room, lake, shelf, today)]
-    return LakePlan(room.domain.name, today, room.policy.version, tuple(shelves), tuple(acts))
+    return LakePlan(room.domain.name, today, room.policy.version, tuple(acts), tuple(shelves))
 
 
 def acts_on(

@@ -1,10 +1,20 @@
-"""What became of an act."""
+"""What became of acts, on tables and the archive as on the lake."""
 
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic
 
-from ticketintel_pipelines.retention.plan import Act, Plan
+import psycopg
+
+from ticketintel_pipelines.retention.acts import ActT, Plan
+
+IN_USE = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.QueryCanceled,
+)
+"""What Postgres says of a table that somebody uses for longer than is waited."""
 
 
 class Result(Enum):
@@ -32,10 +42,10 @@ class NotDoneError(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[ActT]):
     """What became of one act; `rows` and `bytes` are those it dealt with."""
 
-    act: Act
+    act: ActT
     result: Result
     rows: int
     bytes: int
@@ -44,16 +54,15 @@ class Outcome:
     @property
     def line(self) -> str:
         reason = f" ({self.words})" if self.words else ""
-        act = f"{self.act.kind.value} {self.act.table} {self.act.month:%Y-%m}"
-        return f"{self.result.value}: {act}, {self.rows:,} rows, {self.bytes:,} bytes{reason}"
+        return f"{self.result.value}: {self.act.title}, {self.rows:,} rows, {self.bytes:,} bytes{reason}"
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Generic[ActT]):
     """What became of a plan."""
 
-    plan: Plan
-    outcomes: tuple[Outcome, ...]
+    plan: Plan[ActT]
+    outcomes: tuple[Outcome[ActT], ...]
     dry_run: bool
 
     @property
@@ -66,5 +75,14 @@ class Report:
         return sum(outcome.rows for outcome in self.outcomes if outcome.result is Result.DONE)
 
     @property
-    def refused(self) -> tuple[Outcome, ...]:
+    def refused(self) -> tuple[Outcome[ActT], ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.result is Result.REFUSED)
+
+
+def planned(plan: Plan[ActT]) -> Report[ActT]:
+    """What a dry run reports: what would become of a plan."""
+    outcomes = (
+        Outcome(act, Result.PLANNED if act.stopped is None else Result.HELD, act.rows, act.bytes, act.stopped or "")
+        for act in plan.acts
+    )
+    return Report(plan, tuple(outcomes), dry_run=True)

@@ -8,6 +8,7 @@ from enum import Enum
 import psycopg
 
 from ticketintel_pipelines.contract import Source, Table
+from ticketintel_pipelines.retention.acts import Plan
 from ticketintel_pipelines.retention.held import held_count, holds_in_archive, holds_in_partition
 from ticketintel_pipelines.retention.holds import Hold, holds_in_force, holds_on
 from ticketintel_pipelines.retention.index import Archived, Content, archived_months, begin_reading, content, partitions
@@ -52,32 +53,17 @@ class Act:
     holds: tuple[int, ...] = ()
 
     @property
+    def title(self) -> str:
+        return f"{self.kind.value} {self.table} {label(self.month)}"
+
+    @property
     def words(self) -> str:
         days = f"{self.first_day} to {self.last_day}" if self.first_day else "no day"
-        words = f"{self.kind.value} {self.table} {label(self.month)}: {self.rows:,} rows, {self.bytes:,} bytes, {days}"
+        words = f"{self.title}: {self.rows:,} rows, {self.bytes:,} bytes, {days}"
         return f"{words}; stopped by {self.stopped}" if self.stopped else words
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The acts that are due, in the order in which they are to be done."""
-
-    domain: str
-    today: date
-    policy_version: str
-    acts: tuple[Act, ...]
-
-    @property
-    def due(self) -> tuple[Act, ...]:
-        """Those that nothing stops."""
-        return tuple(act for act in self.acts if act.stopped is None)
-
-    @property
-    def stopped(self) -> tuple[Act, ...]:
-        return tuple(act for act in self.acts if act.stopped is not None)
-
-
-def plan(room: Room, today: date, kinds: Iterable[Kind] = PURGING) -> Plan:
+def plan(room: Room, today: date, kinds: Iterable[Kind] = PURGING) -> Plan[Act]:
     """What is due of these kinds. Nothing is changed."""
     wanted = set(kinds)
     with room.session() as connection, connection.transaction():

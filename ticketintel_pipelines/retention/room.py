@@ -1,6 +1,6 @@
 """What retention works with: one domain's tables in one warehouse, its archive, the policy, and who asks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,12 @@ class Bounds:
     lock_seconds: float = 5
     statement_minutes: float = 60
     batch_rows: int = 50_000
+
+    def reached(self, rows: int, is_late: Callable[[], bool]) -> str | None:
+        """Why no act is begun any more after so many rows; None while one may be."""
+        if rows >= self.most_rows:
+            return f"{self.most_rows:,} rows are the most of one run"
+        return f"{self.most_minutes:g} minutes are the most of one run" if is_late() else None
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -88,4 +94,9 @@ class Room:
                 connection.execute(
                     sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(f"{max(1, int(seconds * 1000))}ms"))
                 )
-            yield connection
+            try:
+                yield connection
+            finally:
+                # The server ends a session a moment after it is closed: whoever comes next need not find it locked until then.
+                if not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", (f"retention {self.domain.name}",))

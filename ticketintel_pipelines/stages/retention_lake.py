@@ -6,8 +6,9 @@ from datetime import date
 
 from ticketintel_pipelines.contract import Domain, RetentionClass, Source, Table
 from ticketintel_pipelines.intake.landing import RAW_STAGE
-from ticketintel_pipelines.retention.lake import LakeReport, purge_lake
-from ticketintel_pipelines.retention.lake_plan import Shelf, plan_lake
+from ticketintel_pipelines.retention.lake import purge_lake
+from ticketintel_pipelines.retention.lake_plan import LakeAct, Shelf, plan_lake
+from ticketintel_pipelines.retention.outcome import Report
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
 from ticketintel_pipelines.stages.score import SCORE_STAGE
@@ -43,7 +44,7 @@ def purge_lake_of(
     *,
     bounds: Bounds = DEFAULT_BOUNDS,
     dry_run: bool = True,
-) -> LakeReport:
+) -> Report[LakeAct]:
     """Plan the purge of a domain's lake and carry it out; in a dry run, which is the default, only plan it.
 
     Raises:

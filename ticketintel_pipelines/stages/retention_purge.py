@@ -7,9 +7,9 @@ from datetime import date
 
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.retention.carrying import carry_out
-from ticketintel_pipelines.retention.lake import LakeReport
+from ticketintel_pipelines.retention.lake_plan import LakeAct
 from ticketintel_pipelines.retention.outcome import Report
-from ticketintel_pipelines.retention.plan import PURGING, plan
+from ticketintel_pipelines.retention.plan import PURGING, Act, plan
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
 from ticketintel_pipelines.retention.traces import TraceOutcome, retain_traces
 from ticketintel_pipelines.stages.retention_lake import Kept, purge_lake_of
@@ -21,8 +21,8 @@ from ticketintel_pipelines.stages.workspace import Workspace
 class Purged:
     """What became of the three parts, or in a dry run what would."""
 
-    tables: Report
-    lake: LakeReport
+    tables: Report[Act]
+    lake: Report[LakeAct]
     traces: tuple[TraceOutcome, ...]
 
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ticketintel_pipelines.cli import main
+from ticketintel_pipelines.commands.erase import ground_of, refresh_views
 from ticketintel_pipelines.contract import PERSON, WALLET
-from ticketintel_pipelines.erase_command import ground_of, refresh_views
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.nights import stale_ranges, work_out
 from ticketintel_pipelines.progress import Console

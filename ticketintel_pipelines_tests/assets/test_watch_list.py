@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ticketintel_pipelines.cli import main
+from ticketintel_pipelines.commands.watch_list import add_watch_lists
 from ticketintel_pipelines.nights import stale_ranges, work_out
 from ticketintel_pipelines.progress import Console
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables import TICKETING
-from ticketintel_pipelines.watch_list_command import add_watch_lists
 from ticketintel_pipelines_tests.assets.handing_in import SALES, address, hand_in, rows, sale
 
 FEATURES = (

@@ -16,7 +16,7 @@ from ticketintel_pipelines.contract import Column, ColumnType, Domain, Retention
 from ticketintel_pipelines.progress import Progress, Silence
 from ticketintel_pipelines.retention.carrying import carry_out
 from ticketintel_pipelines.retention.outcome import Report
-from ticketintel_pipelines.retention.plan import PURGING, Kind, plan
+from ticketintel_pipelines.retention.plan import PURGING, Act, Kind, plan
 from ticketintel_pipelines.retention.policy import DEFAULT_POLICY, Policy
 from ticketintel_pipelines.retention.reconcile import Account, reconcile
 from ticketintel_pipelines.retention.room import Bounds, Room
@@ -99,7 +99,7 @@ class Depot:
 
     def retain(
         self, kinds: Sequence[Kind] = PURGING, today: date = TODAY, bounds: Bounds = BOUNDS, dry: bool = False
-    ) -> Report:
+    ) -> Report[Act]:
         return carry_out(self.room, plan(self.room, today, kinds), bounds=bounds, dry_run=dry)
 
     def accounts(self) -> dict[str, Account]:

@@ -14,7 +14,7 @@ import pytest
 
 from ticketintel_pipelines.retention import archive, expiry, purge
 from ticketintel_pipelines.retention.outcome import Report, Result
-from ticketintel_pipelines.retention.plan import Kind
+from ticketintel_pipelines.retention.plan import Act, Kind
 from ticketintel_pipelines.retention.query import query
 from ticketintel_pipelines.retention.room import BusyError
 from ticketintel_pipelines.retention.verify import verify
@@ -78,7 +78,7 @@ def killed(depot: Depot, today: date, at: int) -> bool:
     return process.exitcode != 0
 
 
-def retain(depot: Depot, today: date) -> Report:
+def retain(depot: Depot, today: date) -> Report[Act]:
     """The next run; the server may need a moment to notice that the killed one is gone."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:

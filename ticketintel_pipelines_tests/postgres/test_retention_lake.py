@@ -15,10 +15,10 @@ from ticketintel_pipelines.intake.landing import RAW_STAGE
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.retention import lake as purging
 from ticketintel_pipelines.retention.holds import Hold, place
-from ticketintel_pipelines.retention.lake import LakeReport, purge_lake
-from ticketintel_pipelines.retention.lake_plan import LakePlan, plan_lake
+from ticketintel_pipelines.retention.lake import purge_lake
+from ticketintel_pipelines.retention.lake_plan import LakeAct, LakePlan, plan_lake
 from ticketintel_pipelines.retention.ledger import broken_rows
-from ticketintel_pipelines.retention.outcome import Result
+from ticketintel_pipelines.retention.outcome import Report, Result
 from ticketintel_pipelines.retention.policy import DEFAULT_POLICY, Policy
 from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.stages.retention_lake import Kept, lake_shelves
@@ -49,7 +49,7 @@ class World:
     def plan(self, today: date = TODAY) -> LakePlan:
         return plan_lake(self.depot.room, self.lake, lake_shelves(self.depot.room.domain, KEPT), today)
 
-    def purge(self, today: date = TODAY, **how: object) -> LakeReport:
+    def purge(self, today: date = TODAY, **how: object) -> Report[LakeAct]:
         return purge_lake(self.depot.room, self.lake, self.plan(today), **{"dry_run": False, **how})  # type: ignore[arg-type]
 
     def files(self) -> set[str]:

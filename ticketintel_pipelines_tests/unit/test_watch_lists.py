@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ticketintel_pipelines.commands.watch_list import TakenList, write_listings
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.intake.files import FORMATS, RawFile, find_files
 from ticketintel_pipelines.lake.engine import open_engine
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.watch_list import WATCH_LIST
-from ticketintel_pipelines.watch_list_command import TakenList, write_listings
 from ticketintel_pipelines_tests.shared_data import shared_data
 
 SINCE = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -4,14 +4,15 @@ They count as known from the time of taking them in, and go through the same imp
 before it names still: such rows are left out, so that a list can be taken in again whenever it grows.
 """
 
+import argparse
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ticketintel_pipelines.commands.command import Commands, add_command, add_domain, open_workspace
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.progress import Console
 
@@ -37,6 +38,22 @@ class TakenList:
     left_out: tuple[str, ...]
 
 
+def declare_watch_list(commands: Commands) -> None:
+    watch = add_command(
+        commands,
+        "watch-list",
+        _watch_list,
+        "take in lists of addresses to beware of, which count from now on",
+        "ticketintel watch-list phishing.csv exploits.parquet --list forta",
+    )
+    add_domain(watch)
+    watch.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="CSV, Parquet or JSON lines with a column of addresses"
+    )
+    watch.add_argument("--list", metavar="NAME", help="the list's name; else the one a row gives, or the file's")
+    watch.add_argument("--listed-at", type=datetime.fromisoformat, metavar="DATE", help="when the addresses became known [now]")
+
+
 def add_watch_lists(
     workspace: "Workspace",
     domain: "Domain",
@@ -54,6 +71,8 @@ def add_watch_lists(
     Raises:
         BadInputError: a file cannot be read as a list of addresses, or the time does not serve. Nothing was taken in.
     """
+    import tempfile
+
     from ticketintel_pipelines.intake.importer import import_folder
 
     raw_files = [_raw_file(domain.by_name["watch_list"], path) for path in files]
@@ -122,6 +141,11 @@ def write_listings(
             )
         taken.append(TakenList(file.name, rows, new, left_out))
     return taken
+
+
+def _watch_list(options: argparse.Namespace) -> int:
+    console = Console()
+    return add_watch_lists(*open_workspace(console), options.files, options.list, options.listed_at, console)
 
 
 def _read(

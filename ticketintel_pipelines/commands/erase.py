@@ -1,10 +1,11 @@
 """`ticketintel erase`: shows where a person's data lies; with `--yes` it goes."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ticketintel_pipelines.commands.command import Commands, add_command, open_workspace
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.progress import Console
 
@@ -14,28 +15,21 @@ if TYPE_CHECKING:
     from ticketintel_pipelines.retention.erasure_search import Ground
     from ticketintel_pipelines.stages.workspace import Workspace
 
-Open = Callable[[Console], "tuple[Workspace, Domain]"]
-Commands = Callable[[str, Callable[[argparse.Namespace], int | None], str, str], argparse.ArgumentParser]
 ROW = "{:<20} {:<36} {:>10}  {}"
 
 
-def add_erase_command(command: Commands, open_workspace: Open) -> None:
-    """Add the parser of `erase`."""
-
-    def run(options: argparse.Namespace) -> int:
-        console = Console()
-        return _erase(*open_workspace(console), options, console)
-
-    parser = command(
+def declare_erase(commands: Commands) -> None:
+    erase = add_command(
+        commands,
         "erase",
-        run,
+        _erase,
         "erase a person's data that is not on the chain; without --yes only show where it lies",
         "ticketintel erase --user u20260104-000000 --yes",
     )
-    who = parser.add_mutually_exclusive_group(required=True)
+    who = erase.add_mutually_exclusive_group(required=True)
     who.add_argument("--user", metavar="ID", help="account of the person")
     who.add_argument("--wallet", metavar="0x…", help="wallet of the person: all accounts that it is tied to")
-    what = parser.add_mutually_exclusive_group()
+    what = erase.add_mutually_exclusive_group()
     what.add_argument("--yes", action="store_true", help="do it")
     what.add_argument("--note", action="store_true", help="only write the request down: it is due in 30 days")
 
@@ -72,9 +66,11 @@ def refresh_views(workspace: "Workspace", domain: "Domain") -> list[str]:
     return [view.name for view in views]
 
 
-def _erase(workspace: "Workspace", domain: "Domain", options: argparse.Namespace, console: Console) -> int:
+def _erase(options: argparse.Namespace) -> int:
     from ticketintel_pipelines.retention.erasure import erase, note_request, plan_erasure
 
+    console = Console()
+    workspace, domain = open_workspace(console)
     subject = _subject(options.user, options.wallet)
     ground = ground_of(workspace, domain)
     today = datetime.now(UTC).date()

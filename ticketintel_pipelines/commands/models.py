@@ -1,11 +1,11 @@
-"""The commands around models: train, list, roll back, and work past scores out again. Each parses nothing, calls, prints."""
+"""The commands around models: `ticketintel train`, `models`, `rollback` and `rescore`."""
 
-import shutil
+import argparse
 import time
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ticketintel_pipelines.commands.command import Commands, add_command, add_domain, open_workspace
 from ticketintel_pipelines.errors import EXIT_RUN_FAILED, BadInputError
 from ticketintel_pipelines.progress import Console
 
@@ -18,12 +18,30 @@ if TYPE_CHECKING:
     from ticketintel_pipelines.stages.workspace import Workspace
 
 
-def train_models(workspace: "Workspace", domain: "Domain", console: Console) -> int:
-    """`ticketintel train`."""
-    from ticketintel_pipelines.nights import train
-
-    train(workspace, domain, console)
-    return 0
+def declare_models(commands: Commands) -> None:
+    train = add_command(
+        commands, "train", _train, "train the models on what is known by now; the better one scores", "ticketintel train"
+    )
+    add_domain(train)
+    models = add_command(
+        commands, "models", _models, "list the versions of each model, which one scores, and why", "ticketintel models"
+    )
+    add_domain(models)
+    rollback = add_command(
+        commands, "rollback", _rollback, "let the model's previous version score again", "ticketintel rollback fraud"
+    )
+    add_domain(rollback)
+    rollback.add_argument("model")
+    again = add_command(
+        commands,
+        "rescore",
+        _rescore,
+        "work a day's scores out again and compare them bit for bit",
+        "ticketintel rescore fraud --day 2026-01-25",
+    )
+    add_domain(again)
+    again.add_argument("model")
+    again.add_argument("--day", type=date.fromisoformat, required=True)
 
 
 def is_trained(workspace: "Workspace", domain: "Domain") -> bool:
@@ -33,11 +51,20 @@ def is_trained(workspace: "Workspace", domain: "Domain") -> bool:
     return all(outcome(workspace, domain, name) for name in _titles(domain))
 
 
-def list_models(workspace: "Workspace", domain: "Domain", console: Console) -> int:
-    """`ticketintel models`."""
+def _train(options: argparse.Namespace) -> int:
+    from ticketintel_pipelines.nights import train
+
+    console = Console()
+    train(*open_workspace(console), console)
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
     from ticketintel_pipelines.stages.evidence import evidence_folder, outcome
     from ticketintel_pipelines.warehouse.model_registry import list_versions, versions_of
 
+    console = Console()
+    workspace, domain = open_workspace(console)
     with workspace.catalog() as catalog:
         for model, title in _titles(domain).items():
             console.say(f"{domain.name}.{model}: {title}")
@@ -51,11 +78,13 @@ def list_models(workspace: "Workspace", domain: "Domain", console: Console) -> i
     return 0
 
 
-def roll_back_model(workspace: "Workspace", domain: "Domain", model: str, console: Console) -> int:
-    """`ticketintel rollback`: refuses to go back to a version whose files are damaged."""
+def _rollback(options: argparse.Namespace) -> int:
+    """Refuses to go back to a version whose files are damaged."""
     from ticketintel_pipelines.learning.registry import Registry
     from ticketintel_pipelines.warehouse.model_registry import roll_back
 
+    console, model = Console(), options.model
+    workspace, domain = open_workspace(console)
     _require(model, _titles(domain), domain)
     registry = Registry(workspace.models, domain.name)
     with workspace.catalog() as catalog:
@@ -70,10 +99,12 @@ def roll_back_model(workspace: "Workspace", domain: "Domain", model: str, consol
     return 0
 
 
-def rescore(workspace: "Workspace", domain: "Domain", model: str, day: date, console: Console) -> int:
-    """`ticketintel rescore`: work a day's scores out again from the manifests and compare them bit for bit."""
+def _rescore(options: argparse.Namespace) -> int:
+    """Work a day's scores out again from the manifests and compare them bit for bit."""
     from ticketintel_pipelines.stages.rescore import rescore_day
 
+    console, model, day = Console(), options.model, options.day
+    workspace, domain = open_workspace(console)
     learning, scoring = _of_name(domain, model)
     found = rescore_day(workspace, learning, scoring, day)
     if not found.rows:
@@ -84,18 +115,6 @@ def rescore(workspace: "Workspace", domain: "Domain", model: str, day: date, con
         f"and {found.different:,} that differ"
     )
     return EXIT_RUN_FAILED if found.different else 0
-
-
-def keep_truth(workspace: "Workspace", domain: "Domain", folder: Path, console: Console) -> None:
-    """Keep the truth of a simulated world for the reports, which then state ceilings; nothing that scores reads it."""
-    truth = folder / "truth"
-    if not truth.is_dir():
-        return
-    kept = workspace.truth(domain)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(truth, kept)
-    console.say("simulated world: its truth is kept for the reports on models")
 
 
 def _titles(domain: "Domain") -> dict[str, str]:
