@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -11,9 +11,11 @@ from ticketintel_pipelines.catalog import LIVE_TAGS, OWNERS, asset_key, stage_ta
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.dagster_kit.metadata import markdown_table
 from ticketintel_pipelines.errors import TicketIntelError
-from ticketintel_pipelines.stages.chain import ChainReport
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.upstream.increment import Increment
+
+if TYPE_CHECKING:
+    from ticketintel_pipelines.stages.chain import ChainReport
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=25))
 """A night that did not take place, with an hour or two for one that takes long."""
@@ -99,7 +101,7 @@ def check_results(source: LiveSource, facts: Facts) -> list[dg.AssetCheckResult]
     ]
 
 
-def chain_facts(report: ChainReport | None) -> Facts:
+def chain_facts(report: "ChainReport | None") -> Facts:
     """An increment of a chain for the UI; None is one that was not set up."""
     if report is None:
         return Facts("no endpoint is set in TICKETINTEL_CHAIN_RPC_URL, blocks and logs come from imported files")

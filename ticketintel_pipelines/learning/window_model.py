@@ -1,19 +1,23 @@
 """Models over windows, declared: what is read, how it is learned and scored, and against what it is judged.
 
-They are what no row by itself shows: rings, segments, demand, taste. A new one is one such declaration.
+They are what no row by itself shows: rings, segments, demand, taste. A new one is one such declaration, and a module with the
+two functions of its `Method`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from ticketintel_pipelines.contract import Table
-from ticketintel_pipelines.learning.assessment import Learnt
 from ticketintel_pipelines.learning.declaration import Card
-from ticketintel_pipelines.learning.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ticketintel_pipelines.learning.assessment import Learnt
+    from ticketintel_pipelines.learning.window import Window
 
 
 class Scored(Enum):
@@ -24,18 +28,31 @@ class Scored(Enum):
     NEWEST = "the newest day"
 
 
+class Method(Protocol):
+    """How a model learns and scores: a module with these two functions.
+
+    `learn` gives a version from a window, or raises `TooFewExamplesError`. `score` gives, of a version's files and a window,
+    the rows of the model's `table` for the window's days, without `scored_at` and `model_version`. The rows of a day are those
+    whose `table.time` lies on it. They may depend on nothing that was not known at its end.
+    """
+
+    def learn(self, window: "Window", seed: int) -> "Learnt": ...
+
+    def score(self, files: Mapping[str, bytes], window: "Window") -> "pa.Table": ...
+
+
 @dataclass(frozen=True)
 class WindowModel:
     """One model over windows of days.
 
-    `learn` gives a version from a window, or raises `TooFewExamplesError`; `score` gives, of a version's files and a window,
-    the rows of `table` for the window's days, without `scored_at` and `model_version`. The rows of a day are those whose
-    `table.time` lies on it. They may depend on nothing that was not known at its end.
+    `method` imports what learns and scores and gives it back. It is called when something is to be learned or scored, so that
+    whoever lists the models, such as Dagster when it loads the definitions, imports nothing of what they are made with.
 
     `reads` are validated tables of the days reached; `whole` are read from their beginning on (tickets, events); `features`
     are tables of the stage `feature`, by the name of the view. `needs` are the views without which nothing is learned.
     `learn_days` is how far a training looks back, `reach_days` how far a scored day does, `held_back_days` how many of the
-    newest days are not learned from, so that there are days to score. `sources` is code and SQL that a version depends on.
+    newest days are not learned from, so that there are days to score. `sources` is code and SQL that a version depends on,
+    besides that of `learning`: the declaration, the method and whatever of the domain it works with.
     """
 
     name: str
@@ -46,8 +63,7 @@ class WindowModel:
     kind: str
     """How it learns, in a word or two: the report names it as the estimator."""
     table: Table
-    learn: Callable[[Window, int], Learnt]
-    score: Callable[[Mapping[str, bytes], Window], pa.Table]
+    method: Callable[[], Method]
     reads: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
@@ -67,3 +83,11 @@ class WindowModel:
         missing = {"scored_at", "model_version"} - set(self.table.column_names)
         if missing:
             raise ValueError(f"{self.name}: the table {self.table.name} has no {sorted(missing)}")
+
+    def learn(self, window: "Window", seed: int) -> "Learnt":
+        """A version of what a window shows; raises `TooFewExamplesError` where that is too little."""
+        return self.method().learn(window, seed)
+
+    def score(self, files: Mapping[str, bytes], window: "Window") -> "pa.Table":
+        """The rows of a window's days, by the files of a version."""
+        return self.method().score(files, window)

@@ -17,10 +17,11 @@ from ticketintel_pipelines.chain.extraction.fetch import BlockRange, fetch_range
 from ticketintel_pipelines.chain.extraction.filter import LogFilter
 from ticketintel_pipelines.chain.extraction.header_chain import BrokenChainError, Header, fork_point
 from ticketintel_pipelines.chain.rpc.client import ChainClient
-from ticketintel_pipelines.contract import Domain, Table
+from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.errors import BadInputError, UnavailableError
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
 from ticketintel_pipelines.stages.chain_landing import StagedIncrement, stage_increment
+from ticketintel_pipelines.stages.chain_tables import ChainTables
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.catalog import Catalog
 from ticketintel_pipelines.warehouse.chain_state import ChainState
@@ -35,17 +36,6 @@ class IncrementSize:
 
     blocks: int = 20_000
     logs: int = 100_000
-
-
-@dataclass(frozen=True)
-class ChainTables:
-    """What of a domain is taken from a chain: its raw tables, and the topics that its decoder knows."""
-
-    blocks: Table
-    logs: Table
-    topics: tuple[str, ...]
-    inputs: Mapping[str, Sequence[str]]
-    """Raw tables that each validated table is made of."""
 
 
 @dataclass

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ticketintel_pipelines.chain.contracts import read_chain_settings
 from ticketintel_pipelines.chain.events import KNOWN_EVENTS
-from ticketintel_pipelines.chain.rpc.client import ChainClient
-from ticketintel_pipelines.stages.chain import ChainReport, ChainTables, extract_chain
+from ticketintel_pipelines.stages.chain_tables import ChainTables
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.inputs import RAW_INPUTS
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -15,18 +14,26 @@ from ticketintel_pipelines.upstream.increment import Increment, take_increment
 from ticketintel_pipelines.upstream.source import PlatformSource
 from ticketintel_pipelines.warehouse.chain_state import ChainState
 
+if TYPE_CHECKING:
+    # The client of a chain is imported where it is used: loading the definitions talks to no node.
+    from ticketintel_pipelines.stages.chain import ChainReport
+
 SENSOR_PATIENCE_SECONDS = 20.0
 """A sensor that waits longer than a minute is cut off."""
 CHAIN_TABLES = ChainTables(BLOCKS, LOGS, tuple(event.topic for event in KNOWN_EVENTS), RAW_INPUTS)
 
 
-def take_from_chain(workspace: Workspace, progress: Callable[[str], None] = lambda message: None) -> ChainReport | None:
+def take_from_chain(workspace: Workspace, progress: Callable[[str], None] = lambda message: None) -> "ChainReport | None":
     """Land what the chain has and the lake has not; None where no endpoint is set.
 
     Raises:
         BadInputError: endpoints, settings file and landed rows do not go together.
         UnavailableError: no endpoint gives an answer that stands the checks.
     """
+    from ticketintel_pipelines.chain.contracts import read_chain_settings
+    from ticketintel_pipelines.chain.rpc.client import ChainClient
+    from ticketintel_pipelines.stages.chain import extract_chain
+
     settings = workspace.settings
     if not settings.chain_rpc_urls:
         return None
@@ -42,6 +49,9 @@ def new_final_blocks(workspace: Workspace) -> int | None:
         BadInputError: the settings file of the chain does not serve.
         UnavailableError: no endpoint answers.
     """
+    from ticketintel_pipelines.chain.contracts import read_chain_settings
+    from ticketintel_pipelines.chain.rpc.client import ChainClient
+
     settings = workspace.settings
     if not settings.chain_rpc_urls:
         return None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -66,11 +66,39 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Means:
+    """Learns what a day usually brings. `better` is its lead over the baseline; `remembers`: it says what was usual before."""
+
+    queries: Path
+    better: float
+    remembers: bool = True
+
+    def learn(self, window: Window, seed: int) -> Learnt:
+        rows = window.rows(self.queries / "days.sql")
+        if len(rows) < 3:
+            raise TooFewExamplesError("small_totals: fewer than three days")
+        totals = rows["total"].to_numpy()
+        hits = np.full(len(totals), self.better)
+        compared = compare_means(
+            "hits", "yesterday", "ten days", hits + 0.01 * np.arange(len(hits)), hits * 0, np.arange(len(hits))
+        )
+        before = json.loads(window.previous["usual.json"]) if self.remembers and window.previous else None
+        usual = {"usual": float(totals.mean()), "before": before and before["usual"]}
+        assessment = Assessment("Tested on all days.", (compared,), {"hits": compared.model})
+        return Learnt({"usual.json": json.dumps(usual).encode()}, assessment, len(rows))
+
+    def score(self, files: Mapping[str, bytes], window: Window) -> pa.Table:
+        rows = window.rows(self.queries / "days.sql")
+        usual = json.loads(files["usual.json"])["usual"]
+        return rows.append_column("beyond", pa.array(rows["total"].to_numpy() - usual))
+
+
 class Deployment:
-    """A workspace with a model that learns what a day usually brings."""
+    """A workspace with a model of what a day usually brings."""
 
     def __init__(self, workspace: Workspace, queries: Path, better: float = 0.5) -> None:
-        self.workspace, self.queries, self.better = workspace, queries, better
+        self.workspace, self.queries = workspace, queries
         model = WindowModel(
             name="small_totals",
             title="Small totals",
@@ -78,8 +106,7 @@ class Deployment:
             baseline="yesterday",
             kind="a mean",
             table=TOTALS,
-            learn=self._learn,
-            score=self._score,
+            method=lambda: Means(queries, better),
             features={"visits": VISITS},
             needs=("visits",),
             learn_days=10,
@@ -105,25 +132,6 @@ class Deployment:
             figures = FeatureDay(len(rows), content_hash(rows), "inputs")
             FeatureDays(catalog.connection, TICKETING.name).record(VISITS, {day: figures}, "run")
             catalog.connection.commit()
-
-    def _learn(self, window: Window, seed: int) -> Learnt:
-        rows = window.rows(self.queries / "days.sql")
-        if len(rows) < 3:
-            raise TooFewExamplesError("small_totals: fewer than three days")
-        totals = rows["total"].to_numpy()
-        hits = np.full(len(totals), self.better)
-        compared = compare_means(
-            "hits", "yesterday", "ten days", hits + 0.01 * np.arange(len(hits)), hits * 0, np.arange(len(hits))
-        )
-        before = json.loads(window.previous["usual.json"]) if window.previous else None
-        usual = {"usual": float(totals.mean()), "before": before and before["usual"]}
-        assessment = Assessment("Tested on all days.", (compared,), {"hits": compared.model})
-        return Learnt({"usual.json": json.dumps(usual).encode()}, assessment, len(rows))
-
-    def _score(self, files: Mapping[str, bytes], window: Window) -> pa.Table:
-        rows = window.rows(self.queries / "days.sql")
-        usual = json.loads(files["usual.json"])["usual"]
-        return rows.append_column("beyond", pa.array(rows["total"].to_numpy() - usual))
 
     def learn(self) -> WindowLearned:
         return learn(self.workspace, self.learning, run_id="run")
@@ -203,7 +211,7 @@ def test_the_next_version_knows_the_one_that_scores(deployment: Deployment) -> N
 
 def test_the_same_data_is_the_same_version(deployment: Deployment) -> None:
     first = deployment.learn()
-    deployment.declare(learn=lambda window, seed: deployment._learn(replace(window, previous=None), seed))
+    deployment.declare(method=lambda: Means(deployment.queries, 0.5, remembers=False))
     assert deployment.learn().version == first.version
 
 

@@ -229,7 +229,7 @@ def test_prices_of_next_to_nothing_make_no_mark_up(engine: duckdb.DuckDBPyConnec
 
 
 def test_a_verdict_counts_from_when_it_was_given_and_the_last_one_holds(engine: duckdb.DuckDBPyConnection) -> None:
-    from ticketintel_pipelines.ticketing.models.scalping_measures import QUERIES
+    from ticketintel_pipelines.ticketing.models.queries import QUERIES
 
     at = NOON + timedelta(days=1)
     reviews = [verdict("p", at, "scalping"), {**verdict("p", at + timedelta(days=2), "scalping"), "fraud_kind": None}]

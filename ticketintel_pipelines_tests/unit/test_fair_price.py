@@ -13,7 +13,8 @@ from ticketintel_pipelines.learning.conformal import share_measured
 from ticketintel_pipelines.learning.examples import TooFewExamplesError
 from ticketintel_pipelines.learning.pricing.model import fit, split
 from ticketintel_pipelines.learning.pricing.sales import Sales
-from ticketintel_pipelines.ticketing.models.fair_price import FAIR_PRICE, priced
+from ticketintel_pipelines.ticketing.models.fair_price import FAIR_PRICE
+from ticketintel_pipelines.ticketing.models.fair_price_method import priced
 from ticketintel_pipelines_tests.shared_data import shared_data
 from ticketintel_pipelines_tests.small_market import RATE, instant, seen, small_market, without_events
 

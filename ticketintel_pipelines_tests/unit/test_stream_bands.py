@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from ticketintel_pipelines.learning.examples import TooFewExamplesError
-from ticketintel_pipelines.ticketing.models.stream_bands import BANDS_FILE, FAMILIES, REACH_DAYS, STREAM_BANDS, STREAMS
+from ticketintel_pipelines.ticketing.models.stream_bands import REACH_DAYS, STREAM_BANDS
+from ticketintel_pipelines.ticketing.models.stream_bands_method import BANDS_FILE, FAMILIES, STREAMS
 from ticketintel_pipelines_tests.unit.market_rows import BEGIN, Row, market, sale, same, wallet, window
 
 FIRST = date(2026, 1, 1)

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from ticketintel_pipelines.learning.examples import TooFewExamplesError
-from ticketintel_pipelines.ticketing.models.segments import GROUPS_FILE, WALLET_GROUPS, learn
-from ticketintel_pipelines.ticketing.models.segments_wallets import WALLETS
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
+from ticketintel_pipelines.ticketing.models.segments import WALLET_GROUPS
+from ticketintel_pipelines.ticketing.models.segments_method import GROUPS_FILE, learn
 from ticketintel_pipelines_tests.unit.market_rows import BEGIN, Row, market, sale, same, wallet, window
 
 FIRST = date(2026, 1, 1)
@@ -18,7 +19,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 def _wallets(folder: Path, rows: list[Row], until_day: date = FIRST + 5 * DAY, **named: object) -> dict[str, dict[str, object]]:
     with window(folder, rows, FIRST, FIRST + 30 * DAY, **named) as opened:
-        found = opened.rows(WALLETS, from_day=FIRST, until_day=until_day).to_pylist()
+        found = opened.rows(QUERIES / "segments_wallets.sql", from_day=FIRST, until_day=until_day).to_pylist()
     return {row["wallet_address"]: row for row in found}
 
 

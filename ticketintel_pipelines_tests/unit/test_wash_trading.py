@@ -20,7 +20,8 @@ from ticketintel_pipelines.learning.rings.settings import Settings
 from ticketintel_pipelines.learning.window import Window
 from ticketintel_pipelines.stages.validate import VALIDATE_STAGE
 from ticketintel_pipelines.stages.window import open_window
-from ticketintel_pipelines.ticketing.models.wash_trading import WASH_TRADING, learn, score
+from ticketintel_pipelines.ticketing.models.wash_trading import WASH_TRADING
+from ticketintel_pipelines.ticketing.models.wash_trading_method import learn, score
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS, VALUE_TRANSFERS
 from ticketintel_pipelines.ticketing.tables.wash_trading import DEFINITIONS, WASH_TRADES

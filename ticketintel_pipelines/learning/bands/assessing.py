@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ticketintel_pipelines.learning.assessment import Comparison, Groups, compare_rankings
+from ticketintel_pipelines.learning.bands.baseline import BASELINE, SIGMAS
 from ticketintel_pipelines.learning.bands.choosing import (
     FALSE_ALARMS,
     Choice,
@@ -29,9 +30,6 @@ MANY_STREAMS = 20
 MOST_SLOTS = 400_000
 """Slots judged for the figures; of more, streams are drawn, whole."""
 RESAMPLES = 300
-SIGMAS = 3.0
-"""The width of the fixed threshold."""
-BASELINE = "a fixed threshold for each stream: mean ± 3 standard deviations of its earlier days"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The models of ticketing, one short file each."""
+"""The models of ticketing, one short declaration each.
+
+What a model over windows learns and scores by is its method, in a file of its own; it is imported when it is used.
+"""
 
 from ticketintel_pipelines.learning.window_model import WindowModel
 from ticketintel_pipelines.ticketing.models.bots import BOTS

@@ -11,14 +11,12 @@ import pyarrow.compute as pc
 from ticketintel_pipelines.learning.behaviour.access_log import log_rows
 from ticketintel_pipelines.learning.behaviour.regularity import SECOND, busiest, gap_entropy, partners, variation
 from ticketintel_pipelines.learning.examples import Features, Floats, Integers
-from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
+from ticketintel_pipelines.ticketing.models.bots import SHARING_DAYS
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
 
 if TYPE_CHECKING:
     from ticketintel_pipelines.learning.window import Window
 
-QUERIES = SQL_FOLDER / "ticketing" / "models"
-SHARING_DAYS = 2
-"""Sharing is counted over the day and the one before it."""
 MEASURES: Mapping[str, str] = {
     "requests_per_minute": "requests per minute of the visit, of at least one minute",
     "busiest_minute": "most requests within a minute",

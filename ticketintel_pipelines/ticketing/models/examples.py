@@ -17,10 +17,9 @@ from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import AMOUNT, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
 from ticketintel_pipelines.ticketing.tables import TICKETING
-from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
 
-QUERIES = SQL_FOLDER / TICKETING.name / "models"
 TRUTH_FILE = "transactions.parquet"
 HONEST = "honest"
 

@@ -10,8 +10,9 @@ from ticketintel_pipelines.stages.window_learning import WindowLearning
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES, FORMULAS
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.models import WINDOW_MODELS
-from ticketintel_pipelines.ticketing.models.examples import QUERIES, fraud_examples, reviewers_verdicts
+from ticketintel_pipelines.ticketing.models.examples import fraud_examples, reviewers_verdicts
 from ticketintel_pipelines.ticketing.models.fraud import FRAUD
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
 from ticketintel_pipelines.ticketing.models.risk import RISK
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.predictions import FRAUD_PREDICTIONS

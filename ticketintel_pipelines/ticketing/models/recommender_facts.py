@@ -11,11 +11,9 @@ from ticketintel_pipelines.learning.examples import DAY, Flags, Floats, Integers
 from ticketintel_pipelines.learning.recommending.attributes import around, near_knots, one_hot, side_by_side
 from ticketintel_pipelines.learning.recommending.known import Known, Matrix, Trial, make_trial
 from ticketintel_pipelines.learning.window import Window
-from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
+from ticketintel_pipelines.ticketing.models.recommender import HISTORY_DAYS
 
-QUERIES = SQL_FOLDER / "ticketing" / "models"
-HISTORY_DAYS = 90
-"""How far back purchases count."""
 ACTIVE_DAYS = 30
 """Who bought or visited in so many days is recommended something; so long, too, a visit says where somebody lives."""
 HOME_KM = 50.0
@@ -71,10 +69,10 @@ class Facts:
     @staticmethod
     def read(window: Window) -> "Facts":
         """Read a window whose views are `transactions`, `events`, `sessions` and `users`."""
-        bought = _columns(window, "recommender_purchases")
-        events = _columns(window, "recommender_events")
-        taken = _columns(window, "recommender_places_taken")
-        visits = _columns(window, "recommender_visits")
+        bought = _columns(window, "purchases")
+        events = _columns(window, "events")
+        taken = _columns(window, "places_taken")
+        visits = _columns(window, "visits")
         wallets, place = np.unique(np.concatenate([bought["wallet"], visits["wallet"]]), return_inverse=True)
         sold, given = _find(events["event_id"], bought["event_id"]), _find(events["event_id"], taken["event_id"])
         of_event = sold >= 0
@@ -161,7 +159,7 @@ def _lately(facts: Facts, past: Flags, pair: Integers, pairs: Integers, end: int
 
 
 def _columns(window: Window, name: str) -> Columns:
-    rows = window.rows(QUERIES / f"{name}.sql")
+    rows = window.rows(QUERIES / f"recommender_{name}.sql")
     found: Columns = {}
     for column in rows.column_names:
         values = rows[column]

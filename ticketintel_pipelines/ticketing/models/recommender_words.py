@@ -12,7 +12,8 @@ from ticketintel_pipelines.learning.recommending.known import Sparse
 from ticketintel_pipelines.learning.recommending.recommender import Prepared
 from ticketintel_pipelines.learning.recommending.rules import Rule, best_rules, find_rules
 from ticketintel_pipelines.learning.recommending.signals import COLLABORATIVE, CONTENT
-from ticketintel_pipelines.ticketing.models.recommender_facts import CATEGORY, CITY, HISTORY_DAYS, PRICE, TIME, Snapshot
+from ticketintel_pipelines.ticketing.models.recommender import HISTORY_DAYS
+from ticketintel_pipelines.ticketing.models.recommender_facts import CATEGORY, CITY, PRICE, TIME, Snapshot
 
 BY_POPULARITY, BY_RULE, BY_NEIGHBOUR, BY_ATTRIBUTES = range(4)
 LIVES_THERE, BOUGHT_THERE, BOUGHT_KIND, LIKE_PRICE, LIKE_TIME = 1, 2, 4, 8, 16

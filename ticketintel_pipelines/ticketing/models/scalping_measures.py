@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 from ticketintel_pipelines.learning.behaviour.measures import largest, median, medians, share
 from ticketintel_pipelines.learning.behaviour.rules import Judged, Rule, judge
 from ticketintel_pipelines.learning.examples import DAY, Features, Floats, Integers
-from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
+from ticketintel_pipelines.ticketing.models.scalping import TRAILING_DAYS
 
 if TYPE_CHECKING:
     from ticketintel_pipelines.learning.window import Window
 
-QUERIES = SQL_FOLDER / "ticketing" / "models"
-TRAILING_DAYS = 30
 ON_SALE_S = 600.0
 """Goods that sell out are bought in the first ten minutes."""
 LEAST_PRICE_ETH = 1e-6

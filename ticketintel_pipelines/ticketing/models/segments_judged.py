@@ -13,9 +13,9 @@ from ticketintel_pipelines.learning.report_layout import Grid, Section
 from ticketintel_pipelines.learning.segmenting.assessing import agreement, clearness, staying
 from ticketintel_pipelines.learning.segmenting.grouping import Grouped, Grouping, Quantiles, fit_grouping, fit_quantiles
 from ticketintel_pipelines.learning.window import Window
+from ticketintel_pipelines.ticketing.models.segments import PERIOD_DAYS
 from ticketintel_pipelines.ticketing.models.segments_wallets import (
     GROUPINGS,
-    PERIOD_DAYS,
     SEGMENTS,
     VALUE,
     Snapshot,

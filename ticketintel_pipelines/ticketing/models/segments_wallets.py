@@ -11,11 +11,8 @@ from ticketintel_pipelines.learning.examples import Floats, Texts
 from ticketintel_pipelines.learning.segmenting.grouping import Grouping
 from ticketintel_pipelines.learning.segmenting.scaling import Trait
 from ticketintel_pipelines.learning.window import Window
-from ticketintel_pipelines.warehouse.migrations import SQL_FOLDER
-
-WALLETS = SQL_FOLDER / "ticketing" / "models" / "segments_wallets.sql"
-PERIOD_DAYS = 90
-"""Of behaviour that a wallet is described by."""
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
+from ticketintel_pipelines.ticketing.models.segments import PERIOD_DAYS
 
 VALUE = Trait("value_eth", "low amounts", "high amounts", "ETH", logarithmic=True, offset=0.01)
 TRADES = Trait("trades", "few trades", "many trades", logarithmic=True, offset=0.1)
@@ -57,6 +54,6 @@ class Snapshot:
 def snapshot(window: Window, last_day: date, days: int = PERIOD_DAYS) -> Snapshot:
     """What wallets did in so many days up to the end of a day."""
     until = last_day + timedelta(days=1)
-    rows = window.rows(WALLETS, from_day=until - timedelta(days=days), until_day=until)
+    rows = window.rows(QUERIES / "segments_wallets.sql", from_day=until - timedelta(days=days), until_day=until)
     columns = {trait.name: rows[trait.name].fill_null(np.nan).to_numpy().astype(np.float64) for trait in PERSONAS.traits}
     return Snapshot(np.array(rows["wallet_address"].to_pylist(), dtype=object), columns, rows)

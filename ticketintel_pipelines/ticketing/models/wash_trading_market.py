@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +17,7 @@ from ticketintel_pipelines.learning.rings.search import Funding, find_rings
 from ticketintel_pipelines.learning.rings.settings import Settings
 from ticketintel_pipelines.learning.rings.verdict import Judged
 from ticketintel_pipelines.learning.window import Window
-
-QUERIES = Path(__file__).parents[3] / "sql" / "ticketing" / "models"
-TRANSFERS_SQL = QUERIES / "wash_trading_transfers.sql"
-VALUE_SQL = QUERIES / "wash_trading_value.sql"
-TRUTH_SQL = QUERIES / "wash_trading_truth.sql"
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,8 @@ class Market:
     @classmethod
     def of(cls, window: Window) -> "Market":
         """The market of the days that a window reaches, and all movements of value until its last day."""
-        table = window.rows(TRANSFERS_SQL).combine_chunks()
-        values = window.rows(VALUE_SQL).combine_chunks()
+        table = window.rows(QUERIES / "wash_trading_transfers.sql").combine_chunks()
+        values = window.rows(QUERIES / "wash_trading_value.sql").combine_chunks()
         names = [table["giver"], table["taker"], values["payer"], values["payee"]]
         wallets = pc.unique(pa.chunked_array([chunk for column in names for chunk in column.chunks], pa.string())).drop_null()
         number = {

@@ -1,0 +1,109 @@
+"""How demand is learned: tickets sold of each market and day, with the calendar of its event."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from ticketintel_pipelines.learning.assessment import Learnt
+from ticketintel_pipelines.learning.examples import DAY, Floats, Integers
+from ticketintel_pipelines.learning.forecasting.boosted import FittedCounts
+from ticketintel_pipelines.learning.forecasting.judging import assess
+from ticketintel_pipelines.learning.forecasting.model import fit, fit_newest, forecast, split
+from ticketintel_pipelines.learning.forecasting.series import OPEN, UNKNOWN, Counts, last_week, rows_of
+from ticketintel_pipelines.learning.window import Window
+from ticketintel_pipelines.ticketing.models.queries import QUERIES
+
+FACTS = ("face_value_usd", "on_sale_hour", "start_hour")
+EPOCH = date(1970, 1, 1)
+
+
+def learn(window: Window, seed: int) -> Learnt:
+    """Fit and judge the seasonal model; raises `TooFewExamplesError` where the history is too short."""
+    counts, _ = counted(window)
+    first = (window.days.first - EPOCH).days
+    parts = split(counts, first)
+    assessment = assess(fit(counts, parts.fitted, parts.calibrated, seed), counts, parts, "tickets")
+    return Learnt(fit_newest(counts, first, seed).dump(), assessment, len(parts.fitted) + len(parts.calibrated))
+
+
+def score(files: Mapping[str, bytes], window: Window) -> pa.Table:
+    """Rows of `demand_forecasts` made at the end of each of the window's days."""
+    counts, markets = counted(window)
+    made = np.arange((window.days.first - EPOCH).days, (window.days.last - EPOCH).days + 1)
+    rows = rows_of(counts, made)
+    said = forecast(FittedCounts.load(files), counts, rows)
+    return pa.table(
+        {
+            "day": _instants(rows.made),
+            "market": pa.array(counts.names[rows.series].tolist(), pa.string()),
+            **{name: markets[name].take(pa.array(rows.series)) for name in ("event_id", "contract_address")},
+            "horizon_days": pa.array(rows.ahead, pa.int64()),
+            "for_day": _instants(rows.day),
+            "expected_sales": said.expected,
+            "low_sales": said.low,
+            "high_sales": said.high,
+            "linear_sales": said.linear,
+            "trend_per_day": said.slope,
+            "last_week_sales": last_week(counts, rows),
+        }
+    )
+
+
+def counted(window: Window) -> tuple[Counts, pa.Table]:
+    """Tickets sold of each market and day of the window's reach, and event and contract of each market.
+
+    A market is an event from its announcement to its start, or a contract of tokens without events, which is always open.
+    """
+    sales, events = window.rows(QUERIES / "market_trend_sales.sql"), window.rows(QUERIES / "market_trend_events.sql")
+    start = (window.reach.first - EPOCH).days
+    days = (window.reach.last - window.reach.first).days + 1
+    announced = _day_numbers(events, "known_on") < start + days
+    events = events.filter(pa.array(announced))
+    of_events = events["event_id"].to_pylist()
+    # What sells without being an event of the platform has no calendar.
+    others = sales.filter(pa.array([name not in set(of_events) for name in sales["market"].to_pylist()], pa.bool_()))
+    contracts: dict[str, tuple[str | None, str | None]] = dict(
+        zip(
+            others["market"].to_pylist(),
+            zip(others["event_id"].to_pylist(), others["contract_address"].to_pylist(), strict=True),
+            strict=True,
+        )
+    )
+    names = [*of_events, *contracts]
+    place = {name: number for number, name in enumerate(names)}
+    row = np.array([place[name] for name in sales["market"].to_pylist()], np.int64)
+    column = _day_numbers(sales, "day") - start
+    sold, taken = np.zeros((len(names), days)), np.zeros((len(names), days))
+    sold[row, column], taken[row, column] = _numbers(sales, "sold"), _numbers(sales, "primary_sold")
+    more = len(contracts)
+    unlimited = np.full(more, np.nan)
+    counts = Counts(
+        names=np.array(names, dtype=object),
+        start=start,
+        counts=sold,
+        taken=taken,
+        known=np.concatenate([_day_numbers(events, "known_on"), np.full(more, UNKNOWN)]),
+        first=np.concatenate([_day_numbers(events, "first_day"), np.full(more, UNKNOWN)]),
+        last=np.concatenate([_day_numbers(events, "last_day"), np.full(more, OPEN)]),
+        limit=np.concatenate([_numbers(events, "capacity"), unlimited]),
+        facts=np.column_stack([np.concatenate([_numbers(events, name), unlimited]) for name in FACTS]),
+        fact_names=FACTS,
+    )
+    event_ids = [*of_events, *(event for event, _ in contracts.values())]
+    addresses = [*events["contract_address"].to_pylist(), *(address for _, address in contracts.values())]
+    markets = pa.table({"event_id": pa.array(event_ids, pa.string()), "contract_address": pa.array(addresses, pa.string())})
+    return counts, markets
+
+
+def _numbers(rows: pa.Table, name: str) -> Floats:
+    return np.asarray(rows[name].cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _day_numbers(rows: pa.Table, name: str) -> Integers:
+    return np.asarray(rows[name].cast(pa.date32()).cast(pa.int32()).to_numpy(), np.int64)
+
+
+def _instants(days: Integers) -> pa.Array:
+    return pa.array(days * DAY, pa.timestamp("us", tz="UTC")) if len(days) else pa.array([], pa.timestamp("us", tz="UTC"))
