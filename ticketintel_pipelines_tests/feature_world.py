@@ -1,6 +1,8 @@
 """Random observations of a ticket market, with ties, gaps and missing keys, and the features of them in one go."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -8,14 +10,15 @@ import pyarrow as pa
 
 from ticketintel_pipelines.contract import ColumnType
 from ticketintel_pipelines.features.folds import DAY, MICROSECONDS, no_states
-from ticketintel_pipelines.features.rows import MISSING, Integers, nullable
-from ticketintel_pipelines.stages.feature_rows import fold_all, formula, rows_of, with_columns
+from ticketintel_pipelines.features.rows import MISSING, SEEN, Integers, Rows, nullable
+from ticketintel_pipelines.lake.layout import DayRange
+from ticketintel_pipelines.stages.feature_rows import fold_all, formula, rows_of, start_of, with_centrality, with_columns
 from ticketintel_pipelines.ticketing.features.families import FAMILIES
 
 DAYS = 40
 HORIZON = (DAYS + 1) * DAY
-WITHOUT_GRAPH = tuple(family for family in FAMILIES if family.folds)
-DESCRIBING = tuple(family for family in WITHOUT_GRAPH if family.features)
+SPAN = DayRange(date(1970, 1, 1), date(1970, 1, 1) + timedelta(days=DAYS))
+DESCRIBING = tuple(family for family in FAMILIES if family.features)
 
 
 def observations(transactions: int, seed: int) -> dict[str, pa.Table]:
@@ -61,16 +64,27 @@ def observations(transactions: int, seed: int) -> dict[str, pa.Table]:
 
 
 def in_one_go(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """The rows of every family but the graph's."""
+    """The rows of every family."""
     arrow = dict(tables)
     rows = {name: rows_of(table, _whole_numbers(table)) for name, table in arrow.items()}
     with duckdb.connect() as engine:
-        for family in WITHOUT_GRAPH:
-            answers, _ = fold_all(family, rows, HORIZON, no_states)
-            made = formula(engine, family, with_columns(arrow[family.asked_by], answers), {})
+        for family in FAMILIES:
+            asking = arrow[family.asked_by]
+            if family.graph is not None:
+                asked = with_centrality(family.graph, asking, SPAN, partial(_of_days, rows[family.graph.of]))
+            else:
+                answers, _ = fold_all(family, rows, HORIZON, no_states)
+                asked = with_columns(asking, answers)
+            made = formula(engine, family, asked, {})
             whole = [column.name for column in family.columns if column.type is ColumnType.INTEGER]
             arrow[family.name], rows[family.name] = made, rows_of(made, whole)
-    return {family.name: arrow[family.name] for family in WITHOUT_GRAPH}
+    return {family.name: arrow[family.name] for family in FAMILIES}
+
+
+def _of_days(rows: Rows, days: DayRange) -> Rows:
+    seen = rows[SEEN]
+    there = (seen >= start_of(days.first)) & (seen < start_of(days.last + timedelta(days=1)))
+    return Rows({name: column[there] for name, column in rows.columns.items()})
 
 
 def _whole_numbers(table: pa.Table) -> list[str]:

@@ -42,37 +42,34 @@ class _Held:
     def keep(self, states: States) -> None:
         from ticketintel_pipelines.features.carried_kernels import enter, place_all, write
 
-        new = int(np.count_nonzero(self.slots_of(states.keys) < 0))
-        if 2 * (self.slots + new) > len(self.places):
-            size = 1 << int(2 * (self.slots + new)).bit_length()
-            self.places = place_all(self.keys[: self.slots], size)
+        # Room for all of them, though most may have slots already: to find that out first takes as long as to enter them.
+        before, most = self.slots, self.slots + len(states.keys)
+        if 2 * most > len(self.places):
+            self.places = place_all(self.keys[:before], 1 << int(2 * most).bit_length())
         for name in ("keys", "starts", "lengths", "rooms"):
-            setattr(self, name, _with_room(getattr(self, name), self.slots, self.slots + new))
-        slots, self.slots = enter(self.places, self.keys, self.slots, states.keys)
-        self.starts[self.slots - new : self.slots] = 0
-        self.lengths[self.slots - new : self.slots] = 0
-        self.rooms[self.slots - new : self.slots] = 0
-        lengths = np.diff(states.bounds)
+            setattr(self, name, _with_room(getattr(self, name), before, most))
+        slots, self.slots = enter(self.places, self.keys, before, states.keys)
+        for of_new in (self.starts, self.lengths, self.rooms):
+            of_new[before : self.slots] = 0
+        words = int(states.lengths.sum())
         live = int(self.lengths[: self.slots].sum())
-        if self.used > live + live // 2 + len(states.words):
-            self._compact(live + live // 2 + 3 * len(states.words))
-        moves = lengths > self.rooms[slots]
+        if self.used > live + live // 2 + words:
+            self._compact(live + live // 2 + 3 * words)
+        moves = states.lengths > self.rooms[slots]
         # States that grow do so again and again.
-        rooms = np.where(moves, lengths + lengths // 8, self.rooms[slots])
+        rooms = np.where(moves, states.lengths + states.lengths // 8, self.rooms[slots])
         self.words = _with_room(self.words, self.used, self.used + int(rooms[moves].sum()))
         self.used = write(
-            self.words, self.starts, self.lengths, self.rooms, self.used, slots, rooms, states.bounds, states.words
-        )
+            self.words, self.starts, self.lengths, self.rooms, self.used, slots, rooms,
+            states.starts, states.lengths, states.words,
+        )  # fmt: skip
 
-    def states_of(self, slots: Integers) -> tuple[Integers, Integers]:
-        """Bounds and words; a slot below 0 has none."""
-        from ticketintel_pipelines.features.kernels import gather
-
+    def states_of(self, keys: Integers, slots: Integers) -> States:
+        """The states of some keys in these slots, of those below 0 none: the words are the very ones held."""
         if not self.slots:
-            return np.zeros(len(slots) + 1, np.int64), _nothing()
+            return States.empty(keys)
         there = slots >= 0
-        starts, lengths = np.where(there, self.starts[slots], 0), np.where(there, self.lengths[slots], 0)
-        return gather(starts, self.words, lengths, np.arange(len(slots)))
+        return States(keys, np.where(there, self.starts[slots], 0), np.where(there, self.lengths[slots], 0), self.words)
 
     def _compact(self, room: int) -> None:
         """Leave out what no state uses any more; the words may grow to `room` before they are copied again."""
@@ -101,11 +98,11 @@ class CarriedStates:
         if held is None:
             return self._beneath(fold, keys)
         slots = held.slots_of(keys)
-        bounds, words = held.states_of(slots)
+        found = held.states_of(keys, slots)
         missing = np.flatnonzero(slots < 0)
         if self._beneath is no_states or not len(missing):
-            return States(keys, bounds, words)
-        return _merged(keys, bounds, words, missing, self._beneath(fold, keys[missing]))
+            return found
+        return _merged(found, missing, self._beneath(fold, keys[missing]))
 
     def keep(self, fold: str, states: States) -> None:
         """Hold these states instead of those that their keys had."""
@@ -113,22 +110,20 @@ class CarriedStates:
 
     def states(self) -> dict[str, States]:
         """All that is held, by fold."""
-        return {
-            fold: States(held.keys[: held.slots].copy(), *held.states_of(np.arange(held.slots)))
-            for fold, held in self._held.items()
-        }
+        return {fold: held.states_of(held.keys[: held.slots], np.arange(held.slots)) for fold, held in self._held.items()}
 
 
-def _merged(keys: Integers, bounds: Integers, words: Integers, missing: Integers, below: States) -> States:
+def _merged(states: States, missing: Integers, below: States) -> States:
     """States of some keys of which those at the places `missing` come from below."""
     from ticketintel_pipelines.features.kernels import gather
 
-    if not len(below.words):
-        return States(keys, bounds, words)
-    starts, lengths = bounds[:-1].copy(), np.diff(bounds)
-    starts[missing] = below.bounds[:-1] + len(words)
-    lengths[missing] = np.diff(below.bounds)
-    return States(keys, *gather(starts, np.concatenate([words, below.words]), lengths, np.arange(len(keys))))
+    if not below.lengths.any():
+        return states
+    bounds, words = gather(states.starts, states.words, states.lengths, np.arange(len(states.keys)))
+    starts, lengths = bounds[:-1], states.lengths.copy()
+    starts[missing] = below.starts + len(words)
+    lengths[missing] = below.lengths
+    return States(states.keys, starts, lengths, np.concatenate([words, below.words]))
 
 
 def _with_room(values: Integers, used: int, needed: int) -> Integers:

@@ -58,7 +58,7 @@ def place_all(keys, size):
 
 
 @njit(nogil=True, cache=True)
-def write(words, starts, lengths, rooms, used, slots, new_rooms, bounds, new_words):
+def write(words, starts, lengths, rooms, used, slots, new_rooms, new_starts, new_lengths, new_words):
     """Write the state of each slot into its room, or behind `used` where it needs a larger one; returns where words end."""
     for row in range(slots.size):
         slot = slots[row]
@@ -66,9 +66,9 @@ def write(words, starts, lengths, rooms, used, slots, new_rooms, bounds, new_wor
             starts[slot] = used
             rooms[slot] = new_rooms[row]
             used += new_rooms[row]
-        lengths[slot] = bounds[row + 1] - bounds[row]
-        for word in range(lengths[slot]):
-            words[starts[slot] + word] = new_words[bounds[row] + word]
+        lengths[slot] = new_lengths[row]
+        for word in range(new_lengths[row]):
+            words[starts[slot] + word] = new_words[new_starts[row] + word]
     return used
 
 

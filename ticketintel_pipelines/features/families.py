@@ -20,7 +20,7 @@ class Graph:
     """Centrality in the graph of who gave to whom, over the trailing days before each day.
 
     `of` names the table of movements with its columns `giver` and `receiver`; the asking rows' wallet is in `asked_key`.
-    Answers `<name>_score`: the wallet's centrality, null for one that is not in the graph.
+    It answers the wallet's centrality as `score`, null for one that is not in the graph.
     """
 
     name: str
@@ -29,6 +29,11 @@ class Graph:
     receiver: str
     asked_key: str
     days: int
+
+    @property
+    def score(self) -> str:
+        """The column that it answers."""
+        return f"{self.name}_score"
 
 
 @dataclass(frozen=True)

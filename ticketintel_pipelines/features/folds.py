@@ -25,15 +25,28 @@ ROWS_WORTH_A_THREAD = 200_000
 
 @dataclass(frozen=True)
 class States:
-    """The states of some keys: those of `keys[i]` are `words[bounds[i]:bounds[i + 1]]`, none where that is empty."""
+    """The states of some keys: that of `keys[i]` is `lengths[i]` of the words from `starts[i]` on, none where these are 0.
+
+    Words between them mean nothing. They may be those of whoever carries the states, who changes them when others are kept.
+    """
 
     keys: Integers
-    bounds: Integers
+    starts: Integers
+    lengths: Integers
     words: Integers
 
     @classmethod
     def empty(cls, keys: Integers) -> "States":
-        return cls(keys, np.zeros(len(keys) + 1, np.int64), np.empty(0, np.int64))
+        return cls(keys, np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64), np.empty(0, np.int64))
+
+    @classmethod
+    def in_a_row(cls, keys: Integers, lengths: Integers, words: Integers) -> "States":
+        """States that lie one after the other."""
+        return cls(keys, np.cumsum(lengths) - lengths, lengths, words)
+
+    def of_place(self, place: int) -> Integers:
+        """The state of `keys[place]`."""
+        return self.words[self.starts[place] : self.starts[place] + self.lengths[place]]
 
 
 ReadStates = Callable[[str, Integers], States]
@@ -216,28 +229,40 @@ def run_fold(
 
     entries, asking = tables[fold.of], tables[fold.asked_by]
     same = (fold.of, fold.by) == (fold.asked_by, fold.asked_key)
-    own = asking[fold.asked_value] if fold.asked_value else np.full(len(asking), MISSING, np.int64)
     keys, entry_codes, asking_codes = _common_keys(entries.grouped_by(fold.by), asking.grouped_by(fold.asked_key), same=same)
     entry_rows, entry_bounds = kernels.group_rows(entry_codes, len(keys))
     question_rows, question_bounds = (
         (entry_rows, entry_bounds) if asking_codes is entry_codes else kernels.group_rows(asking_codes, len(keys))
     )
-    values = np.array([entries[name] for name in fold.values], np.int64).reshape(len(fold.values), len(entries))
+    # What is far apart in the columns is brought together here, where nothing waits for it: the kernels go straight on.
+    times = entries[SEEN][entry_rows]
+    values = np.empty((len(fold.values), len(entry_rows)), np.int64)
+    for place, name in enumerate(fold.values):
+        np.take(entries[name], entry_rows, out=values[place], mode="clip")
+    question_times = times if question_rows is entry_rows else asking[SEEN][question_rows]
+    own = asking[fold.asked_value][question_rows] if fold.asked_value else np.empty(0, np.int64)
     states = read_states(fold.name, keys)
-    room = fold.aggregate.room(np.diff(states.bounds), np.diff(entry_bounds), len(fold.values))
+    room = fold.aggregate.room(states.lengths, np.diff(entry_bounds), len(fold.values))
     new_bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
     new_words = np.empty(new_bounds[-1], np.int64)
     new_lengths = np.zeros(len(keys), np.int64)
-    answers = np.full((len(fold.answers), len(asking)), MISSING, np.int64)
+    told = np.empty((len(fold.answers), len(question_rows)), np.int64)
     arguments = (
-        entry_bounds, entry_rows, entries[SEEN], values,
-        question_bounds, question_rows, asking[SEEN], own,
-        states.bounds, states.words, new_bounds, new_words, new_lengths, answers, fold.aggregate.windows, horizon,
+        entry_bounds, times, values, question_bounds, question_times, own,
+        states.starts, states.lengths, states.words,
+        new_bounds, new_words, new_lengths, told, fold.aggregate.windows, horizon,
     )  # fmt: skip
     _on_threads(getattr(kernels, fold.aggregate.kernel), arguments, entry_bounds + question_bounds, threads)
     learned = np.flatnonzero(np.diff(entry_bounds))
-    bounds, words = kernels.gather(new_bounds, new_words, new_lengths, learned)
-    return Folded(dict(zip(fold.answers, answers, strict=True)), States(keys[learned], bounds, words))
+    answers = {name: _placed(column, question_rows, len(asking)) for name, column in zip(fold.answers, told, strict=True)}
+    return Folded(answers, States(keys[learned], new_bounds[learned], new_lengths[learned], new_words))
+
+
+def _placed(values: Integers, rows: Integers, length: int) -> Integers:
+    """A column with each value in its row, missing in the others."""
+    column = np.empty(length, np.int64) if len(rows) == length else np.full(length, MISSING, np.int64)
+    column[rows] = values
+    return column
 
 
 def _common_keys(entries: Grouping, asking: Grouping, *, same: bool) -> tuple[Integers, Integers, Integers]:

@@ -37,6 +37,13 @@ class Centrality:
     givers: Integers
     receivers: Integers
 
+    def scores_of(self, keys: Integers) -> Numbers:
+        """The scores of some keys; NaN for one that is not in the graph."""
+        if not len(self.key):
+            return np.full(len(keys), np.nan)
+        places = np.minimum(np.searchsorted(self.key, keys), len(self.key) - 1)
+        return np.where(self.key[places] == keys, self.score[places], np.nan)
+
 
 def centrality(giver: Integers, receiver: Integers) -> Centrality:
     """PageRank of the graph in which each pair (giver, receiver) is joined with the number of its transfers as weight.

@@ -2,9 +2,10 @@
 
 All kernels share their arguments. `first_key` and `last_key` bound the keys that a call works on (calls on other keys may run
 beside it). Entries (what is learned) and questions lie grouped by key, in order of time within it: `entry_bounds[k]` to
-`entry_bounds[k + 1]` are those of key k, `entry_rows` their places in `entry_times` and `entry_values` (values x rows). States
-lie one after the other in `state_words`; the new ones are written from `new_bounds[k]` on, `new_lengths[k]` words long.
-`answers` (answers x asking rows) receives what each question is told.
+`entry_bounds[k + 1]` are the places of those of key k in `entry_times` and `entry_values` (values x entries). The state of key
+k is `state_lengths[k]` of `state_words` from `state_starts[k]` on; the new one is written from `new_bounds[k]` on,
+`new_lengths[k]` words long. `answers` (answers x questions) receives what each question is told; `question_values` is what it
+asks for itself, empty if it does not.
 
 The one rule of time stands here: a question at an instant sees the entries strictly before that instant. An entry one of whose
 values is missing is not learned.
@@ -21,20 +22,19 @@ from ticketintel_pipelines.features.rows import MISSING
 # Arrays that are only read are declared so: those of Arrow cannot be written to, NumPy's can, and without a signature each
 # mixture of them would be compiled by itself.
 _READ = types.Array(types.int64, 1, "C", readonly=True)
-_READ_STRIDED = types.Array(types.int64, 1, "A", readonly=True)
 _READ_ROWS = types.Array(types.int64, 2, "C", readonly=True)
 _WRITTEN = types.Array(types.int64, 1, "C")
 _WRITTEN_ROWS = types.Array(types.int64, 2, "C")
 _KERNEL = types.void(
-    types.int64, types.int64, _READ, _READ, _READ_STRIDED, _READ_ROWS, _READ, _READ, _READ,
+    types.int64, types.int64, _READ, _READ, _READ_ROWS, _READ, _READ, _READ,
     _READ, _READ, _READ, _READ, _WRITTEN, _WRITTEN, _WRITTEN_ROWS, _READ, types.int64,
 )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
-def _lacks_value(entry_values, row):
+def _lacks_value(entry_values, entry):
     for value in range(entry_values.shape[0]):  # noqa: SIM110
-        if entry_values[value, row] == MISSING:
+        if entry_values[value, entry] == MISSING:
             return True
     return False
 
@@ -49,71 +49,80 @@ def _plus(total, value):
 
 
 @njit(nogil=True, cache=True)
-def _minus(total, value):
-    """The other way round."""
-    result = total - value
-    if ((total ^ value) & (total ^ result)) < 0 or result == MISSING:
-        raise ValueError("a sum of a key's values leaves 63 bits: fold them in a coarser unit")
-    return result
+def _size(value):
+    """How far a value is from nothing; no value is as small as `MISSING`, which has none."""
+    return value if value >= 0 else -value
 
 
 @njit(_KERNEL, nogil=True, cache=True)
 def fold_trailing(
-    first_key, last_key, entry_bounds, entry_rows, entry_times, entry_values, question_bounds, question_rows, question_times,
-    question_values, state_bounds, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
+    first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
+    state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
-    """For each window: how many entries lie in it, and the sum of each of their values. State: the entries in reach."""
-    width = 1 + entry_values.shape[0]
-    lefts = np.empty(windows.size, np.int64)
-    sums = np.empty((windows.size, width), np.int64)
+    """For each window: how many entries lie in it, and the sum of each of their values. State: the entries in reach.
+
+    While a key is worked on, an entry has the sums of the values up to its own in place of the values: a window's sum is the
+    difference of two of them. Those may leave 63 bits and come back; the sizes of the values together must not.
+    """
+    values = entry_values.shape[0]
+    width = 1 + values
+    outsides = np.empty(windows.size, np.int64)
+    sums = np.empty(values, np.int64)
+    sizes = np.empty(values, np.int64)
     longest = windows.max()
     for key in range(first_key, last_key):
         base = new_bounds[key]
         held = 0
+        count = 0
         sums[:] = 0
-        lefts[:] = 0
-        for word in range(state_bounds[key], state_bounds[key + 1]):
-            new_words[base + held] = state_words[word]
-            held += 1
-        for start in range(base, base + held, width):
-            for window in range(windows.size):
-                sums[window, 0] += 1
-                for value in range(1, width):
-                    sums[window, value] = _plus(sums[window, value], new_words[start + value])
+        sizes[:] = 0
+        outsides[:] = 0
+        for start in range(state_starts[key], state_starts[key] + state_lengths[key], width):
+            new_words[base + held] = state_words[start]
+            for value in range(values):
+                sizes[value] = _plus(sizes[value], _size(state_words[start + 1 + value]))
+                sums[value] += state_words[start + 1 + value]
+                new_words[base + held + 1 + value] = sums[value]
+            held += width
+            count += 1
         entry = entry_bounds[key]
         last_entry = entry_bounds[key + 1]
         for question in range(question_bounds[key], question_bounds[key + 1] + 1):
             asks = question < question_bounds[key + 1]
-            row = question_rows[question] if asks else 0
-            now = question_times[row] if asks else horizon
-            while entry < last_entry and (not asks or entry_times[entry_rows[entry]] < now):
-                learned = entry_rows[entry]
+            now = question_times[question] if asks else horizon
+            while entry < last_entry and (not asks or entry_times[entry] < now):
+                learned = entry
                 entry += 1
                 if _lacks_value(entry_values, learned):
                     continue
                 new_words[base + held] = entry_times[learned]
-                for value in range(1, width):
-                    new_words[base + held + value] = entry_values[value - 1, learned]
+                for value in range(values):
+                    sizes[value] = _plus(sizes[value], _size(entry_values[value, learned]))
+                    sums[value] += entry_values[value, learned]
+                    new_words[base + held + 1 + value] = sums[value]
                 held += width
-                for window in range(windows.size):
-                    sums[window, 0] += 1
-                    for value in range(1, width):
-                        sums[window, value] = _plus(sums[window, value], entry_values[value - 1, learned])
+                count += 1
             if not asks:
                 break
             for window in range(windows.size):
-                left = lefts[window]
-                while left < held and new_words[base + left] <= now - windows[window]:
-                    sums[window, 0] -= 1
-                    for value in range(1, width):
-                        sums[window, value] = _minus(sums[window, value], new_words[base + left + value])
-                    left += width
-                lefts[window] = left
-                for value in range(width):
-                    answers[window * width + value, row] = sums[window, value]
+                outside = outsides[window]
+                since = now - windows[window]
+                while outside < count and new_words[base + outside * width] <= since:
+                    outside += 1
+                outsides[window] = outside
+                answers[window * width, question] = count - outside
+                for value in range(values):
+                    before = new_words[base + (outside - 1) * width + 1 + value] if outside else 0
+                    answers[window * width + 1 + value, question] = sums[value] - before
         left = 0
         while left < held and new_words[base + left] <= horizon - longest:
             left += width
+        for value in range(values):
+            before = new_words[base + left - width + 1 + value] if left else 0
+            for start in range(base + left + 1 + value, base + held, width):
+                upto = new_words[start]
+                new_words[start] = upto - before
+                before = upto
         for word in range(left, held):
             new_words[base + word - left] = new_words[base + word]
         new_lengths[key] = held - left
@@ -121,16 +130,16 @@ def fold_trailing(
 
 @njit(_KERNEL, nogil=True, cache=True)
 def fold_lifetime(
-    first_key, last_key, entry_bounds, entry_rows, entry_times, entry_values, question_bounds, question_rows, question_times,
-    question_values, state_bounds, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
+    first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
+    state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
     """How many entries there were, when the first and the last one, and the sum of each of their values. State: just that."""
     width = 3 + entry_values.shape[0]
     for key in range(first_key, last_key):
         base = new_bounds[key]
-        if state_bounds[key + 1] > state_bounds[key]:
+        if state_lengths[key]:
             for word in range(width):
-                new_words[base + word] = state_words[state_bounds[key] + word]
+                new_words[base + word] = state_words[state_starts[key] + word]
         else:
             new_words[base : base + width] = 0
             new_words[base + 1] = MISSING
@@ -139,10 +148,9 @@ def fold_lifetime(
         last_entry = entry_bounds[key + 1]
         for question in range(question_bounds[key], question_bounds[key + 1] + 1):
             asks = question < question_bounds[key + 1]
-            row = question_rows[question] if asks else 0
-            now = question_times[row] if asks else horizon
-            while entry < last_entry and (not asks or entry_times[entry_rows[entry]] < now):
-                learned = entry_rows[entry]
+            now = question_times[question] if asks else horizon
+            while entry < last_entry and (not asks or entry_times[entry] < now):
+                learned = entry
                 entry += 1
                 if _lacks_value(entry_values, learned):
                     continue
@@ -155,14 +163,14 @@ def fold_lifetime(
             if not asks:
                 break
             for word in range(width):
-                answers[word, row] = new_words[base + word]
+                answers[word, question] = new_words[base + word]
         new_lengths[key] = width if new_words[base] else 0
 
 
 @njit(_KERNEL, nogil=True, cache=True)
 def fold_latest(
-    first_key, last_key, entry_bounds, entry_rows, entry_times, entry_values, question_bounds, question_rows, question_times,
-    question_values, state_bounds, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
+    first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
+    state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
     """The last `windows[0]` entries, the newest first: when each was, and its values. State: these entries, oldest first."""
     width = 1 + entry_values.shape[0]
@@ -170,17 +178,16 @@ def fold_latest(
     for key in range(first_key, last_key):
         base = new_bounds[key]
         held = 0
-        for word in range(state_bounds[key], state_bounds[key + 1]):
+        for word in range(state_starts[key], state_starts[key] + state_lengths[key]):
             new_words[base + held] = state_words[word]
             held += 1
         entry = entry_bounds[key]
         last_entry = entry_bounds[key + 1]
         for question in range(question_bounds[key], question_bounds[key + 1] + 1):
             asks = question < question_bounds[key + 1]
-            row = question_rows[question] if asks else 0
-            now = question_times[row] if asks else horizon
-            while entry < last_entry and (not asks or entry_times[entry_rows[entry]] < now):
-                learned = entry_rows[entry]
+            now = question_times[question] if asks else horizon
+            while entry < last_entry and (not asks or entry_times[entry] < now):
+                learned = entry
                 entry += 1
                 if _lacks_value(entry_values, learned):
                     continue
@@ -197,7 +204,7 @@ def fold_latest(
             for place in range(windows[0]):
                 start = held - (place + 1) * width
                 for value in range(width):
-                    answers[place * width + value, row] = new_words[base + start + value] if start >= 0 else MISSING
+                    answers[place * width + value, question] = new_words[base + start + value] if start >= 0 else MISSING
         new_lengths[key] = held
 
 
@@ -215,24 +222,23 @@ def _place_of(words, first, last, value):
 
 @njit(_KERNEL, nogil=True, cache=True)
 def fold_distinct(
-    first_key, last_key, entry_bounds, entry_rows, entry_times, entry_values, question_bounds, question_rows, question_times,
-    question_values, state_bounds, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
+    first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
+    state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
     """How many different values there were, and whether the question's own value is none of them. State: the values, sorted."""
     for key in range(first_key, last_key):
         base = new_bounds[key]
         held = 0
-        for word in range(state_bounds[key], state_bounds[key + 1]):
+        for word in range(state_starts[key], state_starts[key] + state_lengths[key]):
             new_words[base + held] = state_words[word]
             held += 1
         entry = entry_bounds[key]
         last_entry = entry_bounds[key + 1]
         for question in range(question_bounds[key], question_bounds[key + 1] + 1):
             asks = question < question_bounds[key + 1]
-            row = question_rows[question] if asks else 0
-            now = question_times[row] if asks else horizon
-            while entry < last_entry and (not asks or entry_times[entry_rows[entry]] < now):
-                learned = entry_rows[entry]
+            now = question_times[question] if asks else horizon
+            while entry < last_entry and (not asks or entry_times[entry] < now):
+                learned = entry
                 entry += 1
                 if _lacks_value(entry_values, learned):
                     continue
@@ -245,13 +251,13 @@ def fold_distinct(
                     held += 1
             if not asks:
                 break
-            answers[0, row] = held
-            own = question_values[row]
+            answers[0, question] = held
+            own = question_values[question] if question_values.size else MISSING
             if own == MISSING:
-                answers[1, row] = MISSING
+                answers[1, question] = MISSING
             else:
                 place = _place_of(new_words, base, base + held, own)
-                answers[1, row] = 1 if place == base + held or new_words[place] != own else 0
+                answers[1, question] = 1 if place == base + held or new_words[place] != own else 0
         new_lengths[key] = held
 
 
@@ -294,8 +300,8 @@ def _pop(heap, base, size, sign):
 
 @njit(_KERNEL, nogil=True, cache=True)
 def fold_median(
-    first_key, last_key, entry_bounds, entry_rows, entry_times, entry_values, question_bounds, question_rows, question_times,
-    question_values, state_bounds, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
+    first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
+    state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
     """Twice the median of the values, which is a whole number, and their count.
 
@@ -305,21 +311,20 @@ def fold_median(
     for key in range(first_key, last_key):
         lower = new_bounds[key]
         upper = lower + (new_bounds[key + 1] - lower) // 2
-        size = state_bounds[key + 1] - state_bounds[key]
+        size = state_lengths[key]
         below = (size + 1) // 2
         above = size - below
         for place in range(below):
-            new_words[lower + place] = state_words[state_bounds[key] + place]
+            new_words[lower + place] = state_words[state_starts[key] + place]
         for place in range(above):
-            new_words[upper + place] = state_words[state_bounds[key] + below + place]
+            new_words[upper + place] = state_words[state_starts[key] + below + place]
         entry = entry_bounds[key]
         last_entry = entry_bounds[key + 1]
         for question in range(question_bounds[key], question_bounds[key + 1] + 1):
             asks = question < question_bounds[key + 1]
-            row = question_rows[question] if asks else 0
-            now = question_times[row] if asks else horizon
-            while entry < last_entry and (not asks or entry_times[entry_rows[entry]] < now):
-                learned = entry_rows[entry]
+            now = question_times[question] if asks else horizon
+            while entry < last_entry and (not asks or entry_times[entry] < now):
+                learned = entry
                 entry += 1
                 if _lacks_value(entry_values, learned):
                     continue
@@ -343,12 +348,12 @@ def fold_median(
             if not asks:
                 break
             if below == 0:
-                answers[0, row] = MISSING
+                answers[0, question] = MISSING
             elif below > above:
-                answers[0, row] = 2 * new_words[lower]
+                answers[0, question] = 2 * new_words[lower]
             else:
-                answers[0, row] = new_words[lower] + new_words[upper]
-            answers[1, row] = below + above
+                answers[0, question] = new_words[lower] + new_words[upper]
+            answers[1, question] = below + above
         for place in range(above):
             new_words[lower + below + place] = new_words[upper + place]
         new_lengths[key] = below + above
@@ -374,14 +379,14 @@ def group_rows(codes, keys):
 
 
 @njit(nogil=True, cache=True)
-def gather(bounds, words, lengths, keys):
+def gather(starts, words, lengths, keys):
     """The first `lengths[key]` words of each of some keys, one after the other, and where each key's begin."""
     taken = np.zeros(keys.size + 1, np.int64)
     for place in range(keys.size):
         taken[place + 1] = taken[place] + lengths[keys[place]]
     gathered = np.empty(taken[keys.size], np.int64)
     for place in range(keys.size):
-        start = bounds[keys[place]]
+        start = starts[keys[place]]
         for word in range(lengths[keys[place]]):
             gathered[taken[place] + word] = words[start + word]
     return taken, gathered

@@ -14,14 +14,14 @@ import duckdb
 import numpy as np
 
 from ticketintel_pipelines.features import kernels
-from ticketintel_pipelines.features.families import Family
+from ticketintel_pipelines.features.families import Family, Graph
 from ticketintel_pipelines.features.folds import Fold, ReadStates
-from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers
+from ticketintel_pipelines.features.online_graph import OnlineGraph
+from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows
 
 Row = dict[str, Any]
-"""A row by column: whole numbers, texts, None."""
+"""A row by column: whole numbers, texts, scores of a graph, None."""
 
-NO_WORDS = np.empty(0, np.int64)
 ONE_ROW = np.array([0, 1])
 
 
@@ -66,9 +66,10 @@ class OnlineFold:
         words, lengths = np.empty(room[0], np.int64), np.zeros(1, np.int64)
         answers = np.full((len(self._answers), 1), MISSING)
         self._kernel(
-            0, 1, np.array([0, len(seen)]), np.arange(len(seen)), entries[0], np.ascontiguousarray(entries[1:]),
-            ONE_ROW, ONE_ROW[:1], np.array([now]), np.array([MISSING if own is None else own]),
-            np.array([0, len(held.words)]), held.words, np.array([0, room[0]]), words, lengths, answers, self._windows, now,
+            0, 1, np.array([0, len(seen)]), np.ascontiguousarray(entries[0]), np.ascontiguousarray(entries[1:]),
+            ONE_ROW, np.array([now]), np.array([MISSING if own is None else own]),
+            ONE_ROW[:1], np.array([len(held.words)]), held.words,
+            np.array([0, room[0]]), words, lengths, answers, self._windows, now,
         )  # fmt: skip
         held.words = words[: lengths[0]].copy()
         told = answers[:, 0].tolist()
@@ -77,7 +78,7 @@ class OnlineFold:
     def _key(self, key: int) -> _Key:
         if key not in self._keys:
             states = self._read(self.fold.name, np.array([key], np.int64))
-            self._keys[key] = _Key(states.words if len(states.words) else NO_WORDS)
+            self._keys[key] = _Key(states.of_place(0).copy())
         return self._keys[key]
 
 
@@ -85,18 +86,27 @@ class OnlineFeatures:
     """The features of single transactions from the states of yesterday, and from what was seen since.
 
     Args:
-        families: in the order in which the batch works them out; those with a graph are left out, for the graph of the day
-            before is no matter of a single transaction.
+        families: in the order in which the batch works them out.
         read: the states of a family at the last checkpoint.
+        read_moves: the transfers of a graph up to the same day, of as many days as it looks back.
     """
 
-    def __init__(self, families: Sequence[Family], read: Callable[[Family], ReadStates]) -> None:
-        self.families = [family for family in families if family.folds]
-        self._folds = {family.name: [OnlineFold(fold, read(family)) for fold in family.folds] for family in self.families}
-        self._learning: dict[str, list[OnlineFold]] = defaultdict(list)
-        for folds in self._folds.values():
+    def __init__(
+        self, families: Sequence[Family], read: Callable[[Family], ReadStates], read_moves: Callable[[Graph], Rows]
+    ) -> None:
+        self.families = list(families)
+        self._answering: dict[str, list[OnlineFold | OnlineGraph]] = {}
+        self._learning: dict[str, list[OnlineFold | OnlineGraph]] = defaultdict(list)
+        for family in families:
+            states = read(family)
+            folds = [OnlineFold(fold, states) for fold in family.folds]
+            self._answering[family.name] = [*folds]
             for fold in folds:
                 self._learning[fold.fold.of].append(fold)
+            if family.graph is not None:
+                graph = OnlineGraph(family.graph, read_moves(family.graph))
+                self._answering[family.name].append(graph)
+                self._learning[family.graph.of].append(graph)
         self._engine = duckdb.connect()
         self._engine.execute("SET TimeZone = 'UTC'")
         # A single row gives other threads nothing to do but to be woken.
@@ -104,13 +114,13 @@ class OnlineFeatures:
         self._columns: dict[str, list[str]] = {}
 
     def answers_for(self, table: str, row: Row) -> dict[str, Row]:
-        """By family that the table asks: the row with the answers of its folds. Nothing is learned."""
+        """By family that the table asks: the row with the answers of its folds or graph. Nothing is learned."""
         told = {}
         for family in self.families:
             if family.asked_by == table:
                 asked = dict(row)
-                for fold in self._folds[family.name]:
-                    asked |= fold.ask(row)
+                for answering in self._answering[family.name]:
+                    asked |= answering.ask(row)
                 told[family.name] = asked
         return told
 
@@ -129,8 +139,8 @@ class OnlineFeatures:
         for name, asked in told.items():
             if self._learning[name] and (made := self._formula(self._family(name), asked)) is not None:
                 self.see(name, made)
-        for fold in self._learning[table]:
-            fold.learn(row)
+        for learning in self._learning[table]:
+            learning.learn(row)
         return told
 
     def _family(self, name: str) -> Family:
@@ -143,7 +153,9 @@ class OnlineFeatures:
             # Each column costs some time for every row: only those that the formula names are handed over.
             words = set(re.findall(r"\w+", text))
             names = [name for name in asked if name in words]
-            columns = ", ".join(f'CAST(${place} AS {_kind(asked[name])}) AS "{name}"' for place, name in enumerate(names, 1))
+            scores = {family.graph.score} if family.graph else set()
+            kinds = {name: "DOUBLE" if name in scores else _kind(asked[name]) for name in names}
+            columns = ", ".join(f'CAST(${place} AS {kinds[name]}) AS "{name}"' for place, name in enumerate(names, 1))
             self._engine.execute(f"PREPARE {family.name} AS WITH asked AS (SELECT {columns}) SELECT * FROM ({text}\n)")
             self._columns[family.name] = names
         values = ", ".join(_literal(asked[name]) for name in self._columns[family.name])
@@ -157,7 +169,10 @@ def _kind(value: int | str | None) -> str:
     return "VARCHAR" if isinstance(value, str) else "BIGINT"
 
 
-def _literal(value: int | str | None) -> str:
+def _literal(value: int | float | str | None) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, float):
+        # With an exponent it is read as a double; without one it would be a decimal that is rounded once more.
+        return f"{value:.17e}"
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

@@ -42,7 +42,7 @@ class Block:
 
         places = places_of(states.keys)
         order = np.argsort(places)
-        return cls(places[order], *gather(states.bounds[:-1], states.words, np.diff(states.bounds), order))
+        return cls(places[order], *gather(states.starts, states.words, states.lengths, order))
 
 
 def places_of(keys: Integers) -> Integers:
@@ -119,7 +119,7 @@ def find_states(segments: Sequence[Segment], fold: str, keys: Integers) -> State
     words = np.empty(bounds[-1], np.int64)
     for block, there, asking in found:
         copy_rows(block.bounds, block.words, there, bounds[asking], words)
-    return States(keys, bounds, words)
+    return States(keys, bounds[:-1], lengths, words)
 
 
 def merge(segments: Sequence[Segment]) -> Iterator[dict[str, Block]]:

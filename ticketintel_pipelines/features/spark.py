@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ticketintel_pipelines.features.folds import Fold, ReadStates, States
+from ticketintel_pipelines.features.kernels import gather
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
 from ticketintel_pipelines.features.spark_partition import ENTRY, QUESTION, ROW, STATE, fold_batches, integers_of, named
 
@@ -195,9 +196,10 @@ def _keys(fold: Fold, tables: Mapping[str, Rows], *, asking: bool) -> Integers:
 
 
 def _table_of(fold: str, states: States) -> pa.Table:
-    words = pa.ListArray.from_arrays(states.bounds.astype(np.int32), states.words)
-    table = pa.table({"fold": pa.array([fold] * len(states.keys), pa.string()), "key": states.keys, "words": words})
-    return table.filter(np.diff(states.bounds) > 0)
+    some = np.flatnonzero(states.lengths)
+    bounds, words = gather(states.starts, states.words, states.lengths, some)
+    lists = pa.ListArray.from_arrays(bounds.astype(np.int32), words)
+    return pa.table({"fold": pa.array([fold] * len(some), pa.string()), "key": states.keys[some], "words": lists})
 
 
 def _states_of(collected: pa.Table, fold: str, keys: Integers) -> States:
@@ -209,4 +211,4 @@ def _states_of(collected: pa.Table, fold: str, keys: Integers) -> States:
     chosen = own["words"].take(pa.array(places[found]))
     lengths = np.zeros(len(keys), np.int64)
     lengths[found] = pc.list_value_length(chosen).to_numpy()
-    return States(keys, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]), integers_of(pc.list_flatten(chosen)))
+    return States.in_a_row(keys, lengths, integers_of(pc.list_flatten(chosen)))

@@ -19,6 +19,7 @@ ROW = "row"
 """The column that numbers the rows of a table: unique, ascending in the order of the rows, not necessarily without gaps."""
 CHUNK_ROWS = 200_000
 
+NOTHING = np.empty(0, np.int64)
 STATE, ENTRY, QUESTION = 0, 1, 2
 """Sides of a row in the shuffle; one that is learned and asks as well is both. A state's `row` is the place of its fold."""
 
@@ -106,7 +107,7 @@ def _fold_chunk(
     states = []
     for place, fold in enumerate(folds):
         told, learned, carried[place] = _run(fold, place, chunk, horizon, carried[place])
-        answers |= {name: nullable(values[questions]) for name, values in told.items()}
+        answers |= {name: nullable(values) for name, values in told.items()}
         states.append(learned)
     yield from pa.concat_tables([pa.table(answers), *states], promote_options="default").combine_chunks().to_batches()
 
@@ -114,20 +115,23 @@ def _fold_chunk(
 def _run(
     fold: Fold, place: int, chunk: _Chunk, horizon: int, carried: _Carried | None
 ) -> tuple[dict[str, Integers], pa.Table, _Carried | None]:
-    """One fold over a chunk: answers by name, one a row, the states of finished keys, and what is carried over."""
-    keys, rows = len(chunk.keys), len(chunk.seen)
+    """One fold over a chunk: answers by name, one a question, the states of finished keys, and what is carried over."""
+    keys = len(chunk.keys)
     entry_bounds = np.searchsorted(chunk.entries, chunk.edges)
-    values = [integers_of(chunk.table[named(ENTRY, name)]) for name in fold.values]
-    own = integers_of(chunk.table[named(QUESTION, fold.asked_value)]) if fold.asked_value else np.full(rows, MISSING, np.int64)
+    values = np.empty((len(fold.values), len(chunk.entries)), np.int64)
+    for number, name in enumerate(fold.values):
+        values[number] = integers_of(chunk.table[named(ENTRY, name)])[chunk.entries]
+    own = integers_of(chunk.table[named(QUESTION, fold.asked_value)])[chunk.questions] if fold.asked_value else NOTHING
     held_bounds, held = _held(place, chunk, carried)
-    room = fold.aggregate.room(np.diff(held_bounds), np.diff(entry_bounds), len(values))
+    held_lengths = np.diff(held_bounds)
+    room = fold.aggregate.room(held_lengths, np.diff(entry_bounds), len(values))
     bounds = _bounds(room)
     words, lengths = np.empty(bounds[-1], np.int64), np.zeros(keys, np.int64)
-    answers = np.full((len(fold.answers), rows), MISSING, np.int64)
+    answers = np.full((len(fold.answers), len(chunk.questions)), MISSING, np.int64)
     arguments = (
-        entry_bounds, chunk.entries, chunk.seen, np.array(values, np.int64).reshape(len(values), rows),
-        np.searchsorted(chunk.questions, chunk.edges), chunk.questions, chunk.seen, own,
-        held_bounds, held, bounds, words, lengths, answers, fold.aggregate.windows,
+        entry_bounds, chunk.seen[chunk.entries], values,
+        np.searchsorted(chunk.questions, chunk.edges), chunk.seen[chunk.questions], own,
+        held_bounds[:-1], held_lengths, held, bounds, words, lengths, answers, fold.aggregate.windows,
     )  # fmt: skip
     kernel: Callable[..., None] = getattr(kernels, fold.aggregate.kernel)
     finished = keys - chunk.goes_on
@@ -139,7 +143,7 @@ def _run(
         learned[0] |= carried.learned
     # A key that learned nothing keeps its words, even those out of reach, as it does on one machine.
     new: tuple[Integers, Integers, Integers] = (bounds, words, lengths)
-    old: tuple[Integers, Integers, Integers] = (held_bounds, held, np.diff(held_bounds))
+    old: tuple[Integers, Integers, Integers] = (held_bounds, held, held_lengths)
     states = []
     for source, chosen in ((new, learned), (old, ~learned)):
         places = np.flatnonzero(chosen[:finished])

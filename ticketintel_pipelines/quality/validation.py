@@ -17,7 +17,7 @@ from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.quality.judged import Judged, Surroundings
 from ticketintel_pipelines.quality.predicates import parent_alias, parent_column, violation
 from ticketintel_pipelines.quality.uniqueness import LANDING, settle
-from ticketintel_pipelines.quality.verdict import QUARANTINE_SCHEMA, DayOutcome, RuleResult, Verdict
+from ticketintel_pipelines.quality.verdict import LATE_DAYS, QUARANTINE_SCHEMA, DayOutcome, RuleResult, Verdict
 
 SAMPLE_KEYS = 5
 PART_COMPRESSION = "snappy"
@@ -203,6 +203,7 @@ class Judgement:
         columns = ", ".join(identifier(name) for name in self.table.column_names)
         accepted = self._hashed_by_day(self.judged.accepted, columns)
         other = self._hashed_by_day(f"NOT {self.judged.accepted}", f"{columns}, source_file, source_row, broken, mended")
+        late_on = self._late_on()
         outcomes = []
         for day in self.days.days:
             published, _, accepted_hash = accepted.get(day, (0, 0, 0))
@@ -216,9 +217,27 @@ class Judgement:
                     self.copies.get(day, 0),
                     f"{accepted_hash:x}-{other_hash:x}",
                     superseded,
+                    tuple(late_on.get(day, ())),
                 )
             )
         return outcomes
+
+    def _late_on(self) -> dict[date, list[date]]:
+        """By day: when its rows became known, of those whose first sound version came more than `LATE_DAYS` later."""
+        if self.table.version is None:
+            return {}
+        version = identifier(self.table.version)
+        key = ", ".join(identifier(name) for name in self.table.key)
+        # Only keys of which some version is late are grouped: mostly there are none.
+        known_on = f"CAST({version} AT TIME ZONE 'UTC' AS DATE)"
+        late = f"SELECT {key}, day FROM judged WHERE {self.judged.sound} AND {known_on} > day + {LATE_DAYS}"
+        rows = fetch_rows(
+            self.connection,
+            f"SELECT day, list(DISTINCT known_on ORDER BY known_on) FROM (SELECT day, min({known_on}) AS known_on "
+            f"FROM judged SEMI JOIN ({late}) USING ({key}, day) WHERE {self.judged.sound} "
+            f"GROUP BY {key}, day HAVING count({version}) = count(*)) WHERE known_on > day + {LATE_DAYS} GROUP BY day",
+        )
+        return dict(rows)
 
     def _hashed_by_day(self, condition: str, columns: str) -> dict[date, tuple[int, int, int]]:
         """Of the rows for which a condition holds, by day: how many, how many of them superseded, a hash of their columns."""

@@ -10,6 +10,9 @@ from ticketintel_pipelines.contract import Rule, Severity, Table
 from ticketintel_pipelines.errors import PublishRefusedError
 from ticketintel_pipelines.lake.layout import DayRange
 
+LATE_DAYS = 30
+"""Rows that become known later than so many days after their own are noted by day: looking further back costs every night."""
+
 QUARANTINE_SCHEMA = pa.schema(
     [
         ("day", pa.date32()),
@@ -42,7 +45,10 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class DayOutcome:
-    """The rows of one day: `rows_in` as landed or decoded, and what became of them; `superseded` are older versions."""
+    """The rows of one day: `rows_in` as landed or decoded, and what became of them; `superseded` are older versions.
+
+    `late_on` are the days, in order, on which rows of it first became known, where that was more than `LATE_DAYS` later.
+    """
 
     day: date
     rows_in: int
@@ -51,6 +57,7 @@ class DayOutcome:
     duplicates: int
     content_hash: str
     superseded: int = 0
+    late_on: tuple[date, ...] = ()
 
     @property
     def lost(self) -> int:

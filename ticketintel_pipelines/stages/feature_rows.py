@@ -2,9 +2,10 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def answer(lake: Lake, family: Family, days: DayRange, read_states: ReadStates, 
     """
     asking = read_table(lake, family.asked_by, days.days)
     if family.graph is not None:
-        return Answered(None if asking is None else with_centrality(lake, family.graph, asking, days), {})
+        read_moves = partial(moves_of, lake, family.graph)
+        return Answered(None if asking is None else with_centrality(family.graph, asking, days, read_moves), {})
     needed = columns_by_table(family)
     tables = {
         name: rows_of(asking if name == family.asked_by else read_table(lake, name, days.days, columns), columns)
@@ -126,7 +128,13 @@ def with_columns(table: pa.Table, columns: Mapping[str, Integers]) -> pa.Table:
     return table
 
 
-def with_centrality(lake: Lake, graph: Graph, asking: pa.Table, days: DayRange) -> pa.Table:
+def moves_of(lake: Lake, graph: Graph, days: DayRange) -> Rows:
+    """The transfers of a graph on some days."""
+    names = (graph.giver, graph.receiver)
+    return rows_of(read_table(lake, graph.of, days.days, {SEEN, *names}), names)
+
+
+def with_centrality(graph: Graph, asking: pa.Table, days: DayRange, read_moves: Callable[[DayRange], Rows]) -> pa.Table:
     """The asking rows with the centrality of their wallet as of the day before each."""
     from ticketintel_pipelines.features.graph import centrality
 
@@ -135,18 +143,14 @@ def with_centrality(lake: Lake, graph: Graph, asking: pa.Table, days: DayRange) 
     edges = edges_of_days(keys[SEEN], days)
     asked = {day: slice(*edge) for day, edge in zip(days.days, pairwise(edges), strict=True) if edge[0] < edge[1]}
     if asked:
-        names = (graph.giver, graph.receiver)
         reach = DayRange(min(asked) - timedelta(days=graph.days), max(asked) - timedelta(days=1))
-        moves = rows_of(read_table(lake, graph.of, reach.days, {SEEN, *names}), names)
+        moves = read_moves(reach)
         begins = dict(zip((*reach.days, max(asked)), edges_of_days(moves[SEEN], reach), strict=True))
     for day, rows in asked.items():
         window = slice(begins[day - timedelta(days=graph.days)], begins[day])
-        found = centrality(*(moves[name][window] for name in names))
-        if len(found.key):
-            wallets = keys[graph.asked_key][rows]
-            places = np.minimum(np.searchsorted(found.key, wallets), len(found.key) - 1)
-            scores[rows] = np.where(found.key[places] == wallets, found.score[places], np.nan)
-    return asking.append_column(f"{graph.name}_score", pa.array(scores, mask=np.isnan(scores)))
+        found = centrality(moves[graph.giver][window], moves[graph.receiver][window])
+        scores[rows] = found.scores_of(keys[graph.asked_key][rows])
+    return asking.append_column(graph.score, pa.array(scores, mask=np.isnan(scores)))
 
 
 def formula(engine: duckdb.DuckDBPyConnection, family: Family, asked: pa.Table, joined: Mapping[str, pa.Table]) -> pa.Table:

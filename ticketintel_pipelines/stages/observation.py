@@ -25,8 +25,8 @@ class Observed:
 class Observing:
     """How an observation is made: `work_out` puts the rows seen on some days into the lake, `reads` names the published tables
     and `observes` the other observations whose days from `looks_back_days` before on decide whether a day is stale, as does
-    `definition`, the text that says what the rows are. A day is frozen once retention took away what is read of the
-    `joins_days` before it.
+    `definition`, the text that says what the rows are, and of the tables in `sees_late` any day that has rows which became
+    known on the day. A day is frozen once retention took away what is read of the `joins_days` before it.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Observing:
     looks_back_days: int = 0
     definition: str = ""
     joins_days: int = 0
+    sees_late: tuple[str, ...] = ()
 
 
 @dataclass
@@ -92,11 +93,11 @@ def _outdated(hashes: dict[date, str], known: dict[date, FeatureDay]) -> list[da
 
 
 def _inputs(records: FeatureDays, observing: Observing, days: DayRange, known: dict[date, FeatureDay]) -> dict[date, str]:
-    published = records.published(observing.reads)
-    inputs: dict[str, dict[date, str]] = {}
-    for day, contents in published.items():
+    # In the order of the declaration: that of the records is up to the database, and the hashes follow the order.
+    inputs: dict[str, dict[date, str]] = {table: {} for table in observing.reads}
+    for day, contents in records.published(observing.reads).items():
         for table, content in contents.items():
-            inputs.setdefault(table, {})[day] = content
+            inputs[table][day] = content
     for name in observing.observes:
         inputs[name] = {day: row.content_hash for day, row in records.of(name).items() if row.rows}
     seen = [day for contents in inputs.values() for day in contents]
@@ -104,5 +105,5 @@ def _inputs(records: FeatureDays, observing: Observing, days: DayRange, known: d
         return {}
     reach = DayRange(min(seen), max([days.last, *known]))
     definition = hashlib.sha256(observing.definition.encode()).hexdigest()[:16]
-    hashes = inputs_by_day(inputs, reach, observing.looks_back_days)
+    hashes = inputs_by_day(inputs, reach, observing.looks_back_days, records.late(observing.sees_late))
     return {day: f"{definition}{content}" for day, content in hashes.items()}

@@ -1,7 +1,7 @@
 """What was worked out of the tables of the stage `feature`, as `ops.feature_days` remembers it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -54,6 +54,14 @@ class FeatureDays:
         for day, table, content in rows:
             days.setdefault(day, {})[table] = content
         return days
+
+    def late(self, tables: Sequence[str]) -> list[tuple[str, date, date]]:
+        """Of the published tables, in order: table, day, and a day long after it on which rows of it became known."""
+        return self.connection.execute(
+            "SELECT table_name, day, known_on FROM ops.published_days, unnest(late_on) AS known_on "
+            "WHERE domain = %s AND table_name = ANY (%s) AND published > 0 ORDER BY 1, 2, 3",
+            (self.domain, list(tables)),
+        ).fetchall()
 
     def record(self, table: str, days: Mapping[date, FeatureDay], run_id: str) -> None:
         """Remember days; one with the same content keeps the time and the run of its last change."""
@@ -115,14 +123,27 @@ def rows_published(connection: psycopg.Connection, domain: str, tables: Sequence
     return dict(rows)
 
 
-def inputs_by_day(inputs: Mapping[str, Mapping[date, str]], days: DayRange, looks_back_days: int = 0) -> dict[date, str]:
-    """A hash of the inputs' content for each day, including that of the days before it that are read again."""
+def inputs_by_day(
+    inputs: Mapping[str, Mapping[date, str]],
+    days: DayRange,
+    looks_back_days: int = 0,
+    late: Iterable[tuple[str, date, date]] = (),
+) -> dict[date, str]:
+    """A hash of the inputs' content for each day, including that of the days before it that are read again.
+
+    `late` are earlier days that some day reads too: input, its day, the day that reads it. It follows the order of the inputs
+    and of these too, which is to be the same every time.
+    """
     alone = {
         day: "|".join(f"{name}={contents[day]}" for name, contents in inputs.items() if day in contents)
         for day in DayRange(days.first - timedelta(days=looks_back_days), days.last).days
     }
+    beyond: dict[date, list[str]] = {}
+    for name, own, day in late:
+        if day - own > timedelta(days=looks_back_days) and own in inputs[name]:
+            beyond.setdefault(day, []).append(f"{name} {own}={inputs[name][own]}")
     hashes: dict[date, str] = {}
     for day in days.days:
-        reach = [alone[day - timedelta(days=back)] for back in range(looks_back_days + 1)]
+        reach = [alone[day - timedelta(days=back)] for back in range(looks_back_days + 1)] + beyond.get(day, [])
         hashes[day] = hashlib.sha256("/".join(reach).encode()).hexdigest()[:32]
     return hashes

@@ -176,12 +176,12 @@ def _record(
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.published_days AS p (domain, table_name, day, rows_in, published, quarantined, duplicates, "
-            "superseded, content_hash, raw_sequence, not_judged, run_id) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "superseded, content_hash, raw_sequence, not_judged, late_on, run_id) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (domain, table_name, day) DO UPDATE SET rows_in = excluded.rows_in, published = excluded.published, "
             "quarantined = excluded.quarantined, duplicates = excluded.duplicates, superseded = excluded.superseded, "
             "content_hash = excluded.content_hash, raw_sequence = excluded.raw_sequence, not_judged = excluded.not_judged, "
-            "run_id = excluded.run_id, published_at = now()",
+            "late_on = excluded.late_on, run_id = excluded.run_id, published_at = now()",
             [
                 (
                     domain.name,
@@ -195,6 +195,7 @@ def _record(
                     outcome.content_hash,
                     raw_sequence,
                     not_judged,
+                    list(outcome.late_on),
                     run_id,
                 )
                 for outcome in written
@@ -203,13 +204,14 @@ def _record(
         same = [outcome for outcome in verdict.outcomes if outcome.day not in changed]
         cursor.executemany(
             "UPDATE ops.published_days SET raw_sequence = greatest(raw_sequence, %s), rows_in = %s, duplicates = %s, "
-            "not_judged = %s WHERE domain = %s AND table_name = %s AND day = %s",
+            "not_judged = %s, late_on = %s WHERE domain = %s AND table_name = %s AND day = %s",
             [
                 (
                     raw_sequence,
                     outcome.rows_in,
                     outcome.duplicates,
                     not_judged,
+                    list(outcome.late_on),
                     domain.name,
                     verdict.table.name,
                     outcome.day,

@@ -19,8 +19,9 @@ from ticketintel_pipelines.contract import PERSON, WALLET
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.nights import stale_ranges, work_out
 from ticketintel_pipelines.progress import Console
+from ticketintel_pipelines.retention import erasure as erasing
 from ticketintel_pipelines.retention.archive import archive_month
-from ticketintel_pipelines.retention.erasure import HeldError, Receipt, Subject, erase, plan_erasure
+from ticketintel_pipelines.retention.erasure import HeldError, Receipt, Subject, erase, note_request, plan_erasure
 from ticketintel_pipelines.retention.erasure_journal import Journal
 from ticketintel_pipelines.retention.erasure_requests import open_request, overdue_or_soon
 from ticketintel_pipelines.retention.holds import Hold, place, release
@@ -28,6 +29,7 @@ from ticketintel_pipelines.retention.index import partitions
 from ticketintel_pipelines.retention.ledger import broken_rows
 from ticketintel_pipelines.retention.purge import drop_archived_month
 from ticketintel_pipelines.retention.reconcile import reconcile
+from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.retention.verify import verify
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -238,6 +240,50 @@ def test_who_was_erased_does_not_come_back(deployment, tmp_path: Path) -> None:
     assert rows(workspace, f"SELECT count(user_id) {bought}") == [(0,)]
     lost = "SELECT sum(rows_in - published - quarantined - duplicates - superseded)::int FROM ops.published_days"
     assert rows(workspace, lost) == [(0,)]
+
+
+@pytest.mark.parametrize("table", ["users", "feature/payments_made", "score/bot_scores"])
+def test_while_a_run_works_on_rows_of_people_nobody_is_erased(
+    workspace: Workspace, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "DEFAULT_BOUNDS", Bounds(lock_seconds=0.2))
+    note_request(ground_of(workspace, TICKETING), ACCOUNT)
+    with workspace.catalog() as run:
+        run.lock_table("ticketing", table)
+        with pytest.raises(BusyError, match=f"publish ticketing.{table}"):
+            run_erasure(workspace)
+
+
+def land(workspace: Workspace, user: str, *, leaving: bool = False) -> Path:
+    """A raw file with an account, in its place or where a purge that was killed left it."""
+    lake = workspace.lake(TICKETING)
+    home = lake.part("raw", "users", MONTH)
+    file = lake.root / ".leaving" / "ticketing" / "a-purge" / home.relative_to(lake.root) if leaving else home
+    file.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"user_id": [user], "email": [f"{user}@example.net"], "full_name": ["Ada Lovelace"]}), file)
+    return home
+
+
+def test_what_a_killed_purge_left_on_its_way_out_of_the_lake_is_erased_too(workspace: Workspace) -> None:
+    file = land(workspace, "ada", leaving=True)
+    receipt = run_erasure(workspace, Subject(PERSON, "ada"))
+    assert receipt.content["rows"] == 1
+    assert pq.read_table(file, partitioning=None)["full_name"].to_pylist() == [None]
+    assert not list((workspace.lake(TICKETING).root / ".leaving").rglob("*.parquet"))
+
+
+def test_a_hold_that_is_placed_after_an_erasure_broke_off_keeps_what_is_left(workspace: Workspace) -> None:
+    file, ada = land(workspace, "ada"), Subject(PERSON, "ada")
+    before, room = file.read_bytes(), ground_of(workspace, TICKETING).room
+    with pytest.raises(KilledError):
+        run_erasure(workspace, ada, Killing("put up tombstones"))
+    with room.session() as connection:
+        number = place(connection, room, Hold(0, None, None, None, "ada", "a lawsuit"))
+        with pytest.raises(HeldError, match=f"no more is erased: legal hold {number}"):
+            run_erasure(workspace, ada)
+        assert file.read_bytes() == before
+        release(connection, room, number)
+    assert run_erasure(workspace, ada).is_new and file.read_bytes() != before
 
 
 def test_the_command_takes_one_person_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

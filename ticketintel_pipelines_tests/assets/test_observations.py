@@ -16,35 +16,30 @@ from ticketintel_pipelines.stages.validate import VALIDATE_STAGE, validate_table
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.assets import source_of
 from ticketintel_pipelines.ticketing.decoding import decode_days
-from ticketintel_pipelines.ticketing.features.observations import LABEL_MATURITY_DAYS, OBSERVATIONS, observe
+from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
+from ticketintel_pipelines.ticketing.features.observing import observe
+from ticketintel_pipelines.ticketing.features.preparing import LABEL_MATURITY_DAYS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS
 from ticketintel_pipelines.warehouse.loading import load_parts
 from ticketintel_pipelines_tests.assets.handing_in import CONTRACT, address, write
+from ticketintel_pipelines_tests.assets.platform_rows import (
+    CHARGEBACKS,
+    EVENTS,
+    ORDER,
+    ORDERS,
+    PAYMENT,
+    PAYMENTS,
+    REVIEWS,
+    SESSION,
+    SESSIONS,
+    USERS,
+    platform,
+)
 from ticketintel_pipelines_tests.conftest import WORLD_DAYS, WORLD_START, take_in
 
 BY_NAME = {observation.name: observation for observation in OBSERVATIONS}
 SPRING = DayRange(date(2026, 1, 1), date(2026, 3, 31))
-
-USERS = "user_id,created_at,wallet_address,email,is_verified,updated_at\n"
-USER = USERS + f"u1,2026-01-01T08:00:00Z,{address('b')},a@b.example,true,\n"
-EVENTS = (
-    "event_id,created_at,name,category,venue,city,country_code,organiser_id,contract_address,capacity,face_value_usd,"
-    f"on_sale_at,starts_at\ne1,2026-01-01T08:00:00Z,Night,concert,Hall,Bern,CH,o1,{CONTRACT},100,40.00,"
-    "2026-01-01T09:00:00Z,2026-02-01T19:00:00Z\n"
-)
-TICKETS = (
-    "ticket_id,issued_at,event_id,contract_address,token_id,tier,face_value_usd\n"
-    f"t1,2026-01-01T10:00:00Z,e1,{CONTRACT},5,standard,40.00\n"
-)
-SESSIONS = "session_id,started_at,user_id,ip_address,device_id,latitude,longitude,page_views,updated_at\n"
-SESSION = "s1,2026-01-01T09:30:00Z,u1,10.0.0.1,phone,46.9,7.4,3,{}\n"
-ORDERS = "order_id,created_at,user_id,event_id,session_id,market,quantity,amount,currency,status,transaction_hash,updated_at\n"
-ORDER = f"o1,2026-01-01T09:40:00Z,u1,e1,s1,primary,1,42.50,USD,paid,0x{'1':0>64},{{}}\n"
-PAYMENTS = "payment_id,paid_at,order_id,user_id,method,instrument_id,amount,currency,status,updated_at\n"
-PAYMENT = "p1,2026-01-01T09:45:00Z,o1,u1,card,visa,42.50,USD,{},{}\n"
-CHARGEBACKS = "chargeback_id,received_at,payment_id,amount,currency,reason\n"
-REVIEWS = "review_id,decided_at,transaction_id,verdict,fraud_kind,reviewer_id,updated_at\n"
 
 
 def at(day: str, time: str = "12:00:00") -> int:
@@ -97,22 +92,6 @@ def sold(workspace: Workspace, **different: object) -> None:
             catalog.connection.execute("DELETE FROM ticketing.transactions WHERE transaction_id = %s", (row["transaction_id"],))
             load_parts(catalog.connection, engine, TICKETING, TRANSACTIONS, {SPRING.first: part})
             catalog.connection.commit()
-
-
-def platform(folder: Path, *, sessions: str = "", orders: str = "", payments: str = "", **more: str) -> Path:
-    """The platform's tables of that sale; none of them was changed later unless it is given otherwise."""
-    return write(
-        folder,
-        **{
-            "users": USER,
-            "events": EVENTS,
-            "tickets": TICKETS,
-            "sessions": SESSIONS + (sessions or SESSION.format("")),
-            "orders": ORDERS + (orders or ORDER.format("")),
-            "payments": PAYMENTS + (payments or PAYMENT.format("captured", "")),
-            **more,
-        },
-    )
 
 
 def seen(workspace: Workspace, name: str, days: DayRange = SPRING) -> list[dict[str, object]]:
@@ -397,6 +376,39 @@ def test_every_simulated_verdict_names_a_transaction_of_the_ledger(market: Works
         ).fetchone()
     assert named[0] == named[1] > 0
     assert refused == (0,)
+
+
+CHECK_INS = "check_in_id,checked_in_at,ticket_id,event_id,updated_at\n"
+LONG_AFTER = "2026-03-20T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("name", "late"),
+    [
+        ("located_sessions", {"sessions": SESSION.format(LONG_AFTER)}),
+        ("payments_made", {"payments": PAYMENT.format("captured", LONG_AFTER)}),
+        ("check_ins_seen", {"check_ins": f"{CHECK_INS}i1,2026-01-02T08:00:00Z,t1,e1,{LONG_AFTER}\n"}),
+        ("event_life", {"events": EVENTS.replace("starts_at\n", "starts_at,updated_at\n").rstrip() + f",{LONG_AFTER}\n"}),
+        (
+            "labels",
+            {
+                "chargebacks": CHARGEBACKS.replace("reason", "reason,updated_at")
+                + f"c1,2026-01-10T08:00:00Z,p1,42.50,USD,fraud,{LONG_AFTER}\n"
+            },
+        ),
+        ("labels", {"fraud_reviews": f"{REVIEWS}v1,2026-01-10T08:00:00Z,sale,fraud,bot,desk-3,{LONG_AFTER}\n"}),
+    ],
+)
+def test_a_row_is_seen_on_the_day_it_becomes_known_however_late(
+    workspace: Workspace, tmp_path: Path, name: str, late: dict[str, str]
+) -> None:
+    validated(workspace, platform(tmp_path / "raw", **late))
+    sold(workspace)
+    together = [row for row in seen(workspace, name) if row["seen"] >= at("03-20", "00:00:00")]
+    assert {row["seen"] for row in together} == {at("03-20", "09:00:00")}
+    day = DayRange(date(2026, 3, 20), date(2026, 3, 20))
+    observe(workspace, day, observation=BY_NAME[name])
+    assert read_table(workspace.lake(TICKETING), name, day.days).to_pylist() == together
 
 
 def test_a_listing_is_seen_when_it_is_known_however_late_that_is_and_once(workspace: Workspace, tmp_path: Path) -> None:

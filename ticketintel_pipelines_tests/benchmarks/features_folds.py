@@ -31,7 +31,7 @@ from ticketintel_pipelines_tests import handbook
 THREADS = 2
 PIECE_ROWS, HANDBOOK_PIECE_ROWS = 700_000, 150_000
 """Larger pieces move fewer states and take more memory: each is held to a third of what pandas takes for the same rows."""
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 18
 SPANS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 TEXTS = ("wallet", "event")
 
@@ -135,7 +135,7 @@ def fold_file(
             made = features_of(engine, rows)
             count += len(rows)
             written.result()
-            writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False)
+            writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False, use_byte_stream_split=True)
             written = writing.submit(writer.write_table, made)
             del rows, made, states
         written.result()

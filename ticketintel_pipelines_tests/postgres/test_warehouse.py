@@ -80,6 +80,25 @@ def test_a_database_that_holds_data_takes_up_versions(make_settings) -> None:
     assert found == [("new", None, None), ("old", None, None)]
 
 
+def test_listings_that_became_known_late_are_noted_in_a_database_that_holds_them(make_settings) -> None:
+    server = start_server(make_settings())
+    day = "INSERT INTO ops.published_days (domain, table_name, day, rows_in, published, quarantined, duplicates, content_hash, "
+    day += "raw_sequence, run_id) VALUES ('ticketing', 'watch_list', %s, 1, 1, 0, 0, 'x', 1, 'run')"
+    listing = "INSERT INTO ticketing.watch_list (list_name, address, listed_at, known_at) VALUES (%s, '0x', %s, %s)"
+    known = {"never changed": None, "soon": "2026-01-31", "late": "2026-03-09T23:00Z", "as late": "2026-03-09"}
+    with connect(server.dsn, autocommit=True) as connection:
+        migrate(connection, read_migrations()[:23])
+        make_partition(connection, "watch_list", "2026-01-01")
+        for name, known_at in known.items():
+            connection.execute(listing, (name, "2026-01-01", known_at))
+        connection.execute(listing, ("other day", "2026-01-02", "2026-01-03"))
+        for of in ("2026-01-01", "2026-01-02"):
+            connection.execute(day, (of,))
+        migrate(connection, read_migrations())
+        found = connection.execute("SELECT late_on::text[] FROM ops.published_days ORDER BY day").fetchall()
+    assert found == [(["2026-03-09"],), ([],)]
+
+
 def test_migrations_are_read_in_order_of_their_numbers(tmp_path: Path) -> None:
     for name in ("0002_second_step.sql", "0001_first.sql", "notes.txt"):
         (tmp_path / name).write_text("SELECT 1")

@@ -13,14 +13,13 @@ STATES = st.dictionaries(KEYS, st.lists(st.integers(-9, 9), max_size=12), max_si
 
 
 def states_of(words: dict[int, list[int]]) -> States:
-    bounds = np.concatenate([[0], np.cumsum([len(some) for some in words.values()], dtype=np.int64)]).astype(np.int64)
+    lengths = np.array([len(some) for some in words.values()], np.int64)
     together = np.array([word for some in words.values() for word in some], np.int64)
-    return States(np.array(list(words), np.int64), bounds, together)
+    return States.in_a_row(np.array(list(words), np.int64), lengths, together)
 
 
 def words_of(states: States) -> dict[int, list[int]]:
-    cut = zip(states.keys.tolist(), states.bounds[:-1], states.bounds[1:], strict=True)
-    return {key: states.words[first:last].tolist() for key, first, last in cut}
+    return {key: states.of_place(place).tolist() for place, key in enumerate(states.keys.tolist())}
 
 
 @given(steps=st.lists(STATES, max_size=8), beneath=STATES, wanted=st.lists(KEYS, unique=True, max_size=50))

@@ -102,12 +102,12 @@ class Kept:
 
     def read(self, fold: str, wanted: Integers) -> States:
         words = [self._words.get((fold, key), np.empty(0, np.int64)) for key in wanted.tolist()]
-        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(some) for some in words], dtype=np.int64)])
-        return States(wanted, bounds, np.concatenate([np.empty(0, np.int64), *words]))
+        lengths = np.array([len(some) for some in words], np.int64)
+        return States.in_a_row(wanted, lengths, np.concatenate([np.empty(0, np.int64), *words]))
 
     def write(self, fold: str, states: States) -> None:
-        for key, (first, last) in zip(states.keys.tolist(), pairwise(states.bounds), strict=True):
-            self._words[fold, key] = states.words[first:last].copy()
+        for place, key in enumerate(states.keys.tolist()):
+            self._words[fold, key] = states.of_place(place).copy()
 
     def words(self, fold: str) -> dict[int, list[int]]:
         return {key: words.tolist() for (name, key), words in self._words.items() if name == fold and len(words)}
@@ -280,9 +280,18 @@ def test_a_state_reaches_back_from_its_horizon_as_far_as_the_longest_window(dist
     fold, kept = fold_of(Trailing({"short": 2, "long": 10})), Kept()
     night = run_fold(fold, {"facts": Rows(columns(seen=[5], key=[7]))}, 5 + distance)
     kept.write(fold.name, night.states)
-    assert len(night.states.words) == count
+    assert night.states.lengths.sum() == count
     morning = run_fold(fold, {"facts": Rows(columns(seen=[5 + distance], key=[7]))}, END, kept.read)
     assert morning.answers["f_long"].tolist() == [count]
+
+
+def test_what_left_the_longest_window_is_no_longer_in_the_sums_of_the_next_piece() -> None:
+    fold, kept = fold_of(Trailing({"w": 10}), "amount"), Kept()
+    seen = {SEEN: [0, 20, 21], "key": [7, 7, 7], "amount": [500, 30, 1]}
+    kept.write(fold.name, run_fold(fold, {"facts": Rows(columns(**seen))}, 22).states)
+    assert kept.words(fold.name) == {7: [20, 30, 21, 1]}
+    later = run_fold(fold, {"facts": Rows(columns(seen=[22, 30], key=[7, 7], amount=[0, 0]))}, END, kept.read)
+    assert later.answers["f_w_amount"].tolist() == [31, 1]
 
 
 big = st.sampled_from([2**61, 2**61 - 1, -(2**61), -(2**61) + 1, 2**60, 1, 0])

@@ -1,7 +1,13 @@
 """A single transaction is answered from states exactly as the nightly batch answers it."""
 
+import numpy as np
+import pytest
+
+from ticketintel_pipelines.features.families import Graph
+from ticketintel_pipelines.features.folds import DAY
 from ticketintel_pipelines.features.online import OnlineFeatures
-from ticketintel_pipelines.features.rows import SEEN
+from ticketintel_pipelines.features.online_graph import OnlineGraph, no_moves
+from ticketintel_pipelines.features.rows import SEEN, Rows
 from ticketintel_pipelines_tests.feature_world import DESCRIBING, FAMILIES, in_one_go, in_order, no_states, observations
 
 
@@ -9,7 +15,7 @@ def test_transactions_one_at_a_time_equal_the_batch() -> None:
     tables = observations(1000, seed=1)
     batch = in_one_go(tables)
     expected = {family.name: batch[family.name].to_pylist() for family in DESCRIBING}
-    online = OnlineFeatures(FAMILIES, lambda family: no_states)
+    online = OnlineFeatures(FAMILIES, lambda family: no_states, no_moves)
     compared = 0
     for table, place, row in in_order(tables):
         if table == "transactions":
@@ -24,9 +30,28 @@ def test_transactions_one_at_a_time_equal_the_batch() -> None:
 
 def test_asking_leaves_no_trace() -> None:
     tables = observations(300, seed=2)
-    online = OnlineFeatures(FAMILIES, lambda family: no_states)
+    online = OnlineFeatures(FAMILIES, lambda family: no_states, no_moves)
     rows = list(in_order(tables))
     for table, _, row in rows[:-1]:
         online.see(table, row)
     later = dict(tables["transactions"].to_pylist()[0]) | {SEEN: rows[-1][2][SEEN]}
     assert online.features_for("transactions", later) == online.features_for("transactions", later)
+
+
+def test_a_transfer_counts_from_the_day_after_until_its_days_are_over() -> None:
+    graph = Graph("passed", "moves", "giver", "receiver", "receiver", days=3)
+    online = OnlineGraph(graph, Rows({name: np.array([value]) for name, value in (("seen", 0), ("giver", 1), ("receiver", 2))}))
+
+    def score(wallet: int | None, day: int) -> float | None:
+        return online.ask({"seen": day * DAY, "receiver": wallet})["passed_score"]
+
+    alone = score(2, 1)
+    assert alone is not None and alone > 1
+    assert (score(None, 1), score(9, 1)) == (None, None)
+    online.learn({"seen": DAY, "giver": 3, "receiver": 9})
+    online.learn({"seen": DAY, "giver": None, "receiver": 8})
+    assert (score(9, 1), score(2, 1)) == (None, alone)
+    assert score(9, 2) == score(2, 2) == pytest.approx(alone)
+    assert score(9, 3) == score(2, 3) == pytest.approx(alone)
+    assert (score(9, 4), score(2, 4)) == (alone, None)
+    assert (score(9, 5), score(2, 5)) == (None, None)

@@ -84,12 +84,12 @@ class Held:
 
     def read(self, fold: str, keys: Integers) -> States:
         found = [self.words.get((fold, key), np.empty(0, np.int64)) for key in keys.tolist()]
-        bounds = np.concatenate([[0], np.cumsum([len(words) for words in found])]).astype(np.int64)
-        return States(keys, bounds, np.concatenate([np.empty(0, np.int64), *found]))
+        lengths = np.array([len(words) for words in found], np.int64)
+        return States.in_a_row(keys, lengths, np.concatenate([np.empty(0, np.int64), *found]))
 
     def write(self, fold: str, states: States) -> None:
         for place, key in enumerate(states.keys.tolist()):
-            self.words[fold, key] = states.words[states.bounds[place] : states.bounds[place + 1]].copy()
+            self.words[fold, key] = states.of_place(place).copy()
 
     @property
     def without_empty(self) -> dict[tuple[str, int], list[int]]:
@@ -148,7 +148,7 @@ def test_rows_at_hand_are_answered_as_by_the_engine(session: Any) -> None:
             np.testing.assert_array_equal(answers[name], values)
         order = np.argsort(folded.states.keys)
         np.testing.assert_array_equal(states[fold.name].keys, folded.states.keys[order])
-        np.testing.assert_array_equal(np.diff(states[fold.name].bounds), np.diff(folded.states.bounds)[order])
+        np.testing.assert_array_equal(states[fold.name].lengths, folded.states.lengths[order])
 
 
 def test_rows_of_the_lake_are_numbered_in_their_order(session: Any, tmp_path: Path) -> None:

@@ -27,14 +27,14 @@ def day(number: int) -> date:
 
 
 def states_of(words: dict[int, list[int]]) -> States:
-    bounds = np.concatenate([[0], np.cumsum([len(found) for found in words.values()])]).astype(np.int64)
+    lengths = np.array([len(found) for found in words.values()], np.int64)
     together = np.array([word for found in words.values() for word in found], np.int64)
-    return States(np.array(list(words), np.int64), bounds, together)
+    return States.in_a_row(np.array(list(words), np.int64), lengths, together)
 
 
 def read(store: StateStore, at: date, *keys: int, fold: str = "fold") -> list[list[int]]:
     found = store.reader(at)(fold, np.array(keys, np.int64))
-    return [found.words[first:last].tolist() for first, last in zip(found.bounds[:-1], found.bounds[1:], strict=True)]
+    return [found.of_place(place).tolist() for place in range(len(keys))]
 
 
 def commit(store: StateStore, at: date, words: dict[int, list[int]]) -> None:

@@ -265,3 +265,21 @@ def test_with_a_value_that_may_be_there_once_nothing_is_lost_and_no_thing_disapp
     assert all(known(row) < known(by_thing[row["thing_id"]]) for row in older)
     wordless = {row[0][1] for rows in reference(files) for row in rows if dict(row)["word"] is None}
     assert wordless <= set(by_thing), "a version that nothing stands against takes its place at last"
+
+
+@pytest.mark.parametrize(
+    ("versions", "late_on"),
+    [
+        pytest.param([version(30)], (), id="a month is not late"),
+        pytest.param([version(31)], (31,), id="a day more is"),
+        pytest.param([version(None), version(45, word="changed")], (), id="what changed long after was known before"),
+        pytest.param([version(2), version(45, word="changed")], (), id="by any version"),
+        pytest.param([version(60, word="changed"), version(45)], (45,), id="the first version counts"),
+        pytest.param([version(45, size=9), version(60)], (60,), id="the first sound one"),
+        pytest.param([version(60, "b"), version(45), version(60, "c")], (45, 60), id="each day once, in order"),
+        pytest.param([version(47, when=at(1)), version(45)], (45,), id="each row by its own day"),
+    ],
+)
+def test_days_on_which_rows_became_known_long_after_are_noted(engine, tmp_path: Path, versions, late_on) -> None:
+    first, *_ = judge(engine, TABLE, versions).verdict(tmp_path).outcomes
+    assert first.late_on == tuple(at(day).date() for day in late_on)
