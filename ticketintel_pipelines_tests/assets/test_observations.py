@@ -340,6 +340,35 @@ def test_a_transaction_settles_once_by_verdict_chargeback_or_age(
 
 
 @pytest.mark.parametrize(
+    ("charged_back", "verdicts", "first"),
+    [
+        (("01-05", "03-20"), [], "01-05"),
+        (("01-05",), [("03-20", "fraud")], "01-05"),
+        (("03-20",), [("01-05", "fraud")], "01-05"),
+    ],
+    ids=["charged back twice", "reviewed long after", "charged back long after"],
+)
+def test_an_order_is_one_fraud_however_far_apart_its_news(
+    workspace: Workspace, tmp_path: Path, charged_back: tuple[str, ...], verdicts: list[tuple[str, str]], first: str
+) -> None:
+    lines = (f"c{day},2026-{day}T08:00:00Z,p{place},42.50,USD,fraud\n" for place, day in enumerate(charged_back, 1))
+    payments = PAYMENT.format("captured", "") + PAYMENT.format("captured", "").replace("p1,", "p2,")
+    validated(
+        workspace,
+        platform(
+            tmp_path / "raw", payments=payments, chargebacks=CHARGEBACKS + "".join(lines), fraud_reviews=reviews(*verdicts)
+        ),
+    )
+    sold(workspace)
+    assert [(row["seen"], row["fraud"]) for row in seen(workspace, "labels")] == [(at(first, EIGHT), 1)]
+    alone = {}
+    for day in ("01-05", "03-20"):
+        on = date.fromisoformat(f"2026-{day}")
+        alone |= observe(workspace, DayRange(on, on), observation=BY_NAME["labels"])
+    assert list(alone) == [date.fromisoformat(f"2026-{first}")]
+
+
+@pytest.mark.parametrize(
     ("verdicts", "news"),
     [
         ([], []),

@@ -97,14 +97,9 @@ def listings(piece: Piece) -> None:
 def labels(piece: Piece) -> None:
     maturity = timedelta(days=LABEL_MATURITY_DAYS)
     piece.engine.execute(f"CREATE TEMP TABLE maturity AS SELECT {LABEL_MATURITY_DAYS * MICROSECONDS_OF_DAY} AS microseconds")
-    # Those of the transactions that mature on the days, and those that become known on them; an order charged back twice, or
-    # reviewed after it was, has one fraud if the two are no further apart than this reaches.
+    # Those of the transactions that mature on the days, and those that become known on them.
     around_and_late(piece, "chargebacks", ("payment_id", "reason"), LABEL_MATURITY_DAYS + LATE_DAYS)
-    first_versions(piece, "payments", ("order_id",), (), "SELECT payment_id FROM chargebacks WHERE reason = 'fraud'")
-    piece.engine.execute(
-        "CREATE TEMP TABLE frauds AS SELECT p.order_id, min(c.seen) AS seen FROM chargebacks AS c "
-        "JOIN payments AS p ON p.payment_id = c.payment_id WHERE c.reason = 'fraud' GROUP BY p.order_id"
-    )
+    _frauds(piece)
     around_and_late(piece, "fraud_reviews", ("transaction_id", "verdict"), LABEL_MATURITY_DAYS + LATE_DAYS)
     first_versions(piece, "orders", (), (), f"SELECT order_id FROM frauds{SEEN_ON_THE_DAYS}")
     days = {day + timedelta(days=more) for day in _days_of(piece, "orders") for more in range(DELIVERED_DAYS + 1)}
@@ -117,7 +112,11 @@ def labels(piece: Piece) -> None:
         f"CREATE TEMP TABLE told AS SELECT transaction_id FROM fraud_reviews{SEEN_ON_THE_DAYS} UNION "
         f"SELECT transaction_id FROM transactions SEMI JOIN (SELECT order_id FROM frauds{SEEN_ON_THE_DAYS}) USING (order_id)"
     )
-    _find_all_reviews(piece)
+    # Two pieces of news of one transaction may be any time apart: what came first decides what the second one tells.
+    _find_all(piece, "fraud_reviews", ("transaction_id", "verdict"), "SELECT transaction_id FROM told")
+    ordered = "SELECT DISTINCT order_id FROM transactions SEMI JOIN told USING (transaction_id) WHERE order_id IS NOT NULL"
+    if _find_all(piece, "chargebacks", ("payment_id", "reason"), _payments_of(piece, ordered)):
+        _frauds(piece)
     piece.engine.execute(
         "CREATE TEMP TABLE concerned AS SELECT transaction_id FROM told UNION "
         "SELECT transaction_id FROM transactions, span, maturity WHERE order_id IS NOT NULL "
@@ -137,16 +136,38 @@ def _days_of(piece: Piece, name: str) -> set[date]:
     }
 
 
-def _find_all_reviews(piece: Piece) -> None:
-    """Add to `fraud_reviews` every verdict on the transactions that are `told` of, however long ago it was given."""
-    told = fetch_table(piece.engine, "SELECT transaction_id FROM told")
-    known = look_up(piece.catalog.connection, TICKETING, "fraud_reviews", ("transaction_id",), told, ("review_id",))
-    piece.engine.register("known_reviews", known)
-    older = "SELECT review_id FROM known_reviews ANTI JOIN fraud_reviews USING (review_id)"
-    if fetch_rows(piece.engine, f"{older} LIMIT 1"):
-        piece.engine.execute("ALTER TABLE fraud_reviews RENAME TO recent_reviews")
-        first_versions(
-            piece, "fraud_reviews", ("transaction_id", "verdict"), (), older.replace("fraud_reviews", "recent_reviews")
-        )
-        piece.engine.execute("INSERT INTO fraud_reviews SELECT * FROM recent_reviews")
-    piece.engine.unregister("known_reviews")
+def _frauds(piece: Piece) -> None:
+    """The relation of orders with their first chargeback for fraud among those at hand."""
+    first_versions(piece, "payments", ("order_id",), (), "SELECT payment_id FROM chargebacks WHERE reason = 'fraud'")
+    piece.engine.execute(
+        "CREATE OR REPLACE TEMP TABLE frauds AS SELECT p.order_id, min(c.seen) AS seen FROM chargebacks AS c "
+        "JOIN payments AS p ON p.payment_id = c.payment_id WHERE c.reason = 'fraud' GROUP BY p.order_id"
+    )
+
+
+def _payments_of(piece: Piece, orders: str) -> str:
+    """The query of the payments of some orders."""
+    found = look_up(
+        piece.catalog.connection, TICKETING, "payments", ("order_id",), fetch_table(piece.engine, orders), ("payment_id",)
+    )
+    piece.engine.register("payments_of_orders", found)
+    return "SELECT DISTINCT payment_id FROM payments_of_orders"
+
+
+def _find_all(piece: Piece, name: str, columns: tuple[str, ...], of: str) -> bool:
+    """Add to a relation all rows, however old, with one of the values that a query names in the first of the columns.
+
+    Returns whether there were more than those at hand.
+    """
+    table = TICKETING.by_name[name]
+    (key,) = table.key
+    found = look_up(piece.catalog.connection, TICKETING, name, columns[:1], fetch_table(piece.engine, of), (key,))
+    piece.engine.register("known", found)
+    older = f"SELECT {key} FROM known ANTI JOIN {name} USING ({key})"
+    if missing := bool(fetch_rows(piece.engine, f"{older} LIMIT 1")):
+        piece.engine.execute(f"ALTER TABLE {name} RENAME TO recent")
+        first_versions(piece, name, columns, (), older.replace(f"JOIN {name}", "JOIN recent"))
+        piece.engine.execute(f"INSERT INTO {name} SELECT * FROM recent")
+        piece.engine.execute("DROP TABLE recent")
+    piece.engine.unregister("known")
+    return missing
