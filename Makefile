@@ -14,7 +14,7 @@ up: $(STAMP)  ## the Dagster UI and its schedules, until Ctrl-C
 	@$(BIN)/ticketintel up
 
 test: $(STAMP)  ## the whole suite, on two cores
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## style, format and types
 	@$(BIN)/ruff check .
