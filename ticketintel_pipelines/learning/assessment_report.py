@@ -1,5 +1,6 @@
 """The report on a model over windows: what it is for, whether it beats its baseline, and what it found."""
 
+import math
 from collections.abc import Sequence
 
 from ticketintel_pipelines.learning.assessment import Assessment, Comparison
@@ -30,6 +31,8 @@ def in_words(one: Comparison) -> str:
     if one.loses:
         behind = Measured(-one.apart.value, -one.apart.high, -one.apart.low)
         return f"It is worse than the baseline {one.baseline}: {figures}; worse by {_with_interval(behind)}."
+    if math.isnan(one.apart.low):
+        return f"It cannot be told from the baseline {one.baseline}: {figures}; there is too little to draw an interval from."
     apart = f"better by {_with_interval(one.apart)}"
     if one.beats:
         return f"It beats the baseline {one.baseline}: {figures}; {apart}."

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Window:
     """What is known at the end of its last day: each table that the model reads is a view of `engine`.
 
-    `days` are those that are learned from or scored; the views reach back as far as the model asks for (`first`), and whole
-    tables to their beginning. `empty` names the views without a row. A simulated world's truth stands beside as
+    `days` are those that are learned from or scored; the views reach back as far as the model asks for (`reach`), and those of
+    whole tables to their beginning. `empty` names the views without a row. A simulated world's truth stands beside as
     `truth_<name>`; `has_truth` says whether there is any. In a training `previous` are the files of the version that scores.
     """
 

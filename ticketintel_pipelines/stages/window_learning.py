@@ -3,7 +3,7 @@
 Missing tables, or too little in them, leave a model untrained with the reason said: no failure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,12 +17,14 @@ from ticketintel_pipelines.learning.examples import TooFewExamplesError
 from ticketintel_pipelines.learning.promotion import Verdict
 from ticketintel_pipelines.learning.window_model import WindowModel
 from ticketintel_pipelines.stages.evidence import evidence_folder, keep_outcome
+from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
 from ticketintel_pipelines.stages.learning import settle
 from ticketintel_pipelines.stages.report import PAGE, Reported
 from ticketintel_pipelines.stages.window import open_window
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
+from ticketintel_pipelines.warehouse.frozen import first_workable
 
 ASSESSMENT_FILE = "assessment.json"
 
@@ -108,7 +110,10 @@ def content_by_day(connection: psycopg.Connection, learning: WindowLearning) -> 
 
 
 def days_with_input(connection: psycopg.Connection, learning: WindowLearning) -> set[date]:
-    """Days that hold rows of the tables without which there is nothing to learn from or to score."""
+    """Days that hold rows of the tables without which there is nothing to learn from or to score.
+
+    Those whose rows retention has taken away hold none, though what was published of them is still on record.
+    """
     model = learning.model
     records = FeatureDays(connection, learning.domain.name)
     needed = model.needs or model.reads
@@ -117,7 +122,13 @@ def days_with_input(connection: psycopg.Connection, learning: WindowLearning) ->
     for view in wanted:
         if view in model.features:
             days |= {day for day, figures in records.of(model.features[view]).items() if figures.rows}
-    return days
+    held = first_workable(records.retained_from(), "", stored_as(model, wanted), 0)
+    return {day for day in days if held is None or day >= held}
+
+
+def stored_as(model: WindowModel, views: Iterable[str]) -> list[str]:
+    """The names under which retention knows the tables behind some views of a model."""
+    return [f"{FEATURE_STAGE}/{model.features[view]}" if view in model.features else view for view in views]
 
 
 def _learn(workspace: Workspace, learning: WindowLearning, run_id: str, progress: Callable[[str], None]) -> WindowLearned:
@@ -135,7 +146,7 @@ def _learn(workspace: Workspace, learning: WindowLearning, run_id: str, progress
             f"{model.held_back_days} are held back for scoring"
         )
     days = DayRange(first, last)
-    before = champion_of(workspace, learning)
+    before = _before(workspace, learning, progress)
     with workspace.engine() as engine:
         window = open_window(
             engine,
@@ -158,6 +169,17 @@ def _learn(workspace: Workspace, learning: WindowLearning, run_id: str, progress
         # A version that is there already was settled when it was made.
         verdict = settle(catalog.connection, learning.domain.name, model.name, version, verdict)
     return WindowLearned(verdict.because, version, verdict.promoted, learnt.rows, days, learnt.assessment)
+
+
+def _before(workspace: Workspace, learning: WindowLearning, progress: Callable[[str], None]) -> Champion | None:
+    """The version that scores, which a new one may go on from; None where it is damaged: only a new version can mend that."""
+    from ticketintel_pipelines.learning.registry import DamagedModelError
+
+    try:
+        return champion_of(workspace, learning)
+    except DamagedModelError as error:
+        progress(f"there is no champion to go on from: {error}")
+        return None
 
 
 def _keep(

@@ -17,10 +17,16 @@ from psycopg import sql
 from ticketintel_pipelines.lake.layout import DayRange, contiguous_ranges
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.learning.window_model import Scored, WindowModel
-from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, content_hash
+from ticketintel_pipelines.stages.feature_rows import content_hash
 from ticketintel_pipelines.stages.score import SCORE_STAGE
 from ticketintel_pipelines.stages.window import open_window
-from ticketintel_pipelines.stages.window_learning import Champion, WindowLearning, content_by_day, days_with_input
+from ticketintel_pipelines.stages.window_learning import (
+    Champion,
+    WindowLearning,
+    content_by_day,
+    days_with_input,
+    stored_as,
+)
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
 from ticketintel_pipelines.warehouse.feature_days import FeatureDay, FeatureDays, inputs_by_day
@@ -102,7 +108,7 @@ def _wanted(connection: psycopg.Connection, learning: WindowLearning, last_learn
         days &= {max(present)}
     elif model.scored is Scored.UNSEEN:
         days = {day for day in days if day > last_learned or day in known}
-    read = [*model.reads, *(f"{FEATURE_STAGE}/{name}" for name in model.features.values())]
+    read = stored_as(model, (*model.reads, *model.features, *model.needs))
     first = first_workable(retained_from(connection, learning.domain.name), model.table.name, read, 0)
     days = {day for day in days if first is None or day >= first}
     stale = [day for day in sorted(days) if day not in known or known[day].inputs_hash != inputs.get(day, "")]

@@ -22,6 +22,7 @@ from ticketintel_pipelines.learning.window import Window
 from ticketintel_pipelines.learning.window_model import Scored, WindowModel
 from ticketintel_pipelines.stages.evidence import outcome
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, content_hash
+from ticketintel_pipelines.stages.model_catalogue import Listed, write_catalogue
 from ticketintel_pipelines.stages.window_learning import WindowLearned, WindowLearning, champion_of, learn, write_report
 from ticketintel_pipelines.stages.window_score import WindowScoreReport, score_days, unscored_days
 from ticketintel_pipelines.stages.workspace import Workspace
@@ -133,6 +134,19 @@ class Deployment:
             FeatureDays(catalog.connection, TICKETING.name).record(VISITS, {day: figures}, "run")
             catalog.connection.commit()
 
+    def expire(self, first: date) -> None:
+        """Take the days before one away, as retention does: what was recorded of them stays."""
+        lake = self.workspace.lake(TICKETING)
+        for day in DAYS.days:
+            if day < first:
+                lake.part(FEATURE_STAGE, VISITS, day).unlink()
+        with self.workspace.catalog() as catalog:
+            catalog.connection.execute(
+                "INSERT INTO ops.retained_from (domain, table_name, first_day) VALUES ('ticketing', %s, %s)",
+                (f"{FEATURE_STAGE}/{VISITS}", first),
+            )
+            catalog.connection.commit()
+
     def learn(self) -> WindowLearned:
         return learn(self.workspace, self.learning, run_id="run")
 
@@ -180,6 +194,17 @@ def test_a_late_row_changes_its_day_and_those_that_reach_back_to_it(deployment: 
     # Whoever asks for one day gets the others that have changed as well.
     assert sorted(deployment.score(DayRange(DAYS.last, DAYS.last)).scored) == [date(2026, 5, day) for day in (10, 11, 12)]
     assert [deployment.rows()[date(2026, 5, day)][1] for day in (9, 10, 11, 12, 13)] == [9.0, 13.0, 13.0, 13.0, 9.0]
+
+
+def test_days_that_retention_took_away_are_not_learned_from_and_keep_their_rows(deployment: Deployment) -> None:
+    deployment.learn()
+    deployment.score()
+    before, first = deployment.rows(), date(2026, 5, 15)
+    deployment.expire(first)
+    learned = deployment.learn()
+    assert (learned.rows, learned.days) == (6, DayRange(first, DAYS.last))
+    assert deployment.score().scored == {}
+    assert deployment.rows() == before
 
 
 def test_only_the_newest_day_or_the_days_not_learned_from_are_scored_where_the_model_says_so(deployment: Deployment) -> None:
@@ -235,9 +260,34 @@ def test_the_report_says_whether_it_beats_the_baseline_and_what_it_is_not(deploy
     assert "| hits |" in found.summary
 
 
+def test_the_catalogue_lists_what_is_in_use_its_figures_and_why_the_others_are_not(deployment: Deployment) -> None:
+    version = str(deployment.learn().version)
+    deployment.write(date(2026, 5, 21), (30.0,))
+    deployment.declare(method=lambda: Means(deployment.queries, -0.5))
+    worse = str(deployment.learn().version)
+    listed = [Listed(name, name.title(), f"What {name} says.", "small_totals") for name in ("small_totals", "other")]
+    found = write_catalogue(deployment.workspace, TICKETING, listed)
+    assert (found.models, found.in_use) == (2, 1)
+    page = found.path.read_text()
+    for words in ("1 of 2 models are in use.", version[:12], "2026-05-11 to 2026-05-20", "0.545 (", "What other says."):
+        assert words in page
+    # The last training led to nothing better, and its report is the newest.
+    assert "not promoted: It is worse than the baseline yesterday" in page and "never trained" in page
+    assert f"small_totals/{worse}/" in page and "-0.455" not in page
+
+
 def test_a_damaged_version_does_not_score(deployment: Deployment) -> None:
     version = deployment.learn().version
     file = deployment.workspace.models / "ticketing" / "small_totals" / str(version) / "usual.json"
     file.write_text(file.read_text().replace("3.0", "4.0"))
     with pytest.raises(DamagedModelError, match="was changed since it was registered"):
         deployment.score()
+
+
+def test_a_damaged_champion_is_mended_by_training(deployment: Deployment) -> None:
+    version = deployment.learn().version
+    file = deployment.workspace.models / "ticketing" / "small_totals" / str(version) / "usual.json"
+    file.write_text(file.read_text().replace("3.0", "4.0"))
+    assert deployment.learn().promoted
+    assert sum(deployment.score().scored.values()) == len(DAYS.days)
+    assert deployment.rows()[DAYS.last] == (3.0, 9.0, 0.0)

@@ -54,6 +54,25 @@ def test_it_beats_its_baseline_where_the_difference_is_planted(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_the_figure_that_decides_is_one_of_those_kept_with_the_version(name: str) -> None:
+    found = learnt(name).assessment
+    assert found.figures["average_precision"] == found.comparisons[0].model
+
+
+def test_scalpers_whom_nobody_had_named_are_judged_by_themselves(engine: duckdb.DuckDBPyConnection) -> None:
+    tables, truth = WORLDS["scalping"]
+    buyer = {row["transaction_id"]: row["buyer_address"] for row in tables["transactions"]}
+    some = [row for row in tables["fraud_reviews"] if buyer.get(row["transaction_id"]) != "0xscalper5"]
+    found = SCALPING.learn(window_of(engine, SCALPING, {**tables, "fraud_reviews": some}, ALL, truth), 1).assessment
+    first, last = found.comparisons[0], found.comparisons[-1]
+    assert "of wallets that nobody had named before" in last.of
+    assert int(last.of.split()[0]) < int(first.of.split()[0])
+    assert last.baseline == first.baseline and last.other != first.other
+    # Where the desk had named them all, there is nobody to judge by.
+    assert "nobody had named" not in learnt("scalping").assessment.comparisons[-1].of
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_without_a_known_truth_nothing_is_compared_and_the_report_says_so(engine: duckdb.DuckDBPyConnection, name: str) -> None:
     model = MODELS[name]
     blind = model.learn(window_of(engine, model, WORLDS[name][0], ALL), 1)

@@ -170,6 +170,44 @@ def test_what_happens_later_changes_no_forecast(made: int, seed: int) -> None:
     np.testing.assert_array_equal(rows_of(other, np.arange(START, START + made + 1)).series, rows.series)
 
 
+def test_a_series_that_counts_only_later_changes_no_forecast_of_the_others() -> None:
+    made = 40
+    counts = endless(np.random.default_rng(2).poisson(9, (3, 90)).astype(np.float64))
+    counts.counts[2, : made + 1] = 0
+    # Nothing was open yet, so that a forecast rests on what all series together count.
+    counts = replace(counts, known=np.array([START, UNKNOWN, UNKNOWN]), first=np.array([START + made + 2, UNKNOWN, UNKNOWN]))
+    counts.counts[0, : made + 2] = 0
+    rows = rows_of(counts, np.array([START + made]))
+    two = Counts(
+        counts.names[:2],
+        START,
+        counts.counts[:2],
+        counts.taken[:2],
+        counts.known[:2],
+        counts.first[:2],
+        counts.last[:2],
+        counts.limit[:2],
+        counts.facts[:2],
+    )
+    assert set(rows.series.tolist()) == {0, 1}
+    for with_it, without in zip(features_of(counts, rows), features_of(two, rows), strict=True):
+        np.testing.assert_array_equal(with_it, without)
+
+
+def test_days_before_anything_was_counted_are_not_learned_from() -> None:
+    counts = sold_out()
+    empty = np.zeros((len(counts.names), 30))
+    longer = replace(
+        counts,
+        start=START - 30,
+        counts=np.hstack([empty, counts.counts]),
+        taken=np.hstack([empty, counts.taken]),
+        known=counts.known - 40,
+    )
+    first = int(np.flatnonzero(longer.counts.sum(axis=0))[0]) + longer.start
+    assert fit_newest(longer, START - 30, 1, SMALL).dump() == fit_newest(longer, first, 1, SMALL).dump()
+
+
 def test_several_days_at_once_are_forecast_as_day_by_day_from_what_they_reach() -> None:
     counts = sold_out(days=90)
     model = fit_newest(counts, START, 1, SMALL)

@@ -84,6 +84,7 @@ def learnt(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> dict[st
     with window(tmp_path_factory.mktemp("learn"), rows, FIRST, FIRST + timedelta(days=11)) as opened:
         one = STREAM_BANDS.learn(opened, 1)
     assert one.assessment.comparisons[0].figure == "recall at 1% false alarms"
+    assert one.assessment.figures["recall"] == one.assessment.comparisons[0].model
     assert all(picture.startswith("<svg") for section in one.assessment.sections for picture, _ in section.pictures)
     return dict(one.files)
 

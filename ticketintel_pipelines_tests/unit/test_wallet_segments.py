@@ -85,6 +85,7 @@ def nights(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> tuple[d
         first = WALLET_GROUPS.learn(opened, 1)
     assert [one.figure for one in first.assessment.comparisons][:1] == ["silhouette of 3 segments"]
     assert first.assessment.comparisons[0].beats
+    assert first.assessment.figures == {"silhouette": first.assessment.comparisons[0].model}
     with window(folder, rows, FIRST, FIRST + 12 * DAY) as opened:
         second = learn(replace(opened, previous=first.files), 1)
     assert any("go on from the version in use" in words for section in second.assessment.sections for words in section.words)

@@ -141,6 +141,7 @@ def test_it_beats_both_published_definitions_where_the_truth_is_known(learnt: Le
     assert first.baseline == WASH_TRADING.baseline
     assert first.beats
     assert second.beats
+    assert learnt.assessment.figures == {"f1": first.model}
     assert "Against the truth" in [section.title for section in learnt.assessment.sections]
 
 

@@ -36,8 +36,9 @@ RESAMPLES = 300
 class Trial:
     """The later slots: what was planted, and what bands (`ours`) and fixed thresholds (`theirs`) make of each, (n,).
 
-    A deviation is in units of the width that gives the fixed share of false alarms on the earlier days, by family, so that
-    families can be ranked together; it is below 0 where nothing is judged. `called` are anomalies at the widths in use.
+    A deviation is in units of the width that gives the fixed share of false alarms on the earlier days, by family (of bands no
+    less than `NARROWEST`), so that families can be ranked together; it is below 0 where nothing is judged. `called` are
+    anomalies at the widths in use.
     """
 
     choices: tuple[Choice, ...]

@@ -49,8 +49,8 @@ def features_of(counts: Counts, rows: Rows) -> tuple[Floats, Floats]:
 
     Counts are told in levels, so that a series that has doubled looks like it did.
 
-    The level is the mean of the last seven days; before the first, the series' share of what is left in all open series of
-    what they count together a day.
+    The level is the mean of the last seven days; before the first, the series' share of what is left in all open series, or an
+    equal share where it has no limit, of what they count together a day.
     """
     place, series = rows.made - counts.start, rows.series
     first, last = (edge[series].astype(np.float64) for edge in (counts.first, counts.last))
@@ -67,7 +67,7 @@ def features_of(counts: Counts, rows: Rows) -> tuple[Floats, Floats]:
     open_series, all_left, opening = _together(counts, rows)
     share = left / np.maximum(all_left, 1.0)
     spread = np.where(np.isnan(last), np.nan, left / np.maximum(last - rows.made, 1))
-    begun = total * np.nan_to_num(share, nan=1.0 / np.maximum(len(counts.names), 1))
+    begun = total * np.where(np.isnan(share), 1.0 / np.maximum(open_series, 1.0), share)
     level = np.where(np.isnan(mean), begun, mean) + FLOOR
     target = rows.day
     columns = [
@@ -100,14 +100,19 @@ def features_of(counts: Counts, rows: Rows) -> tuple[Floats, Floats]:
 
 def _together(counts: Counts, rows: Rows) -> tuple[Floats, Floats, Floats]:
     """Of all series known when each forecast is made (n,): how many are open on its day, what is left in them, how many of
-    their places go on sale for the first time on it."""
+    their places go on sale for the first time on it.
+
+    A series whose first day is unknown is known while it has counted anything in the days reached, as for `rows_of`.
+    """
     pairs, place = np.unique(np.column_stack([rows.made, rows.ahead]), axis=0, return_inverse=True)
     found = np.zeros((len(pairs), 3))
     every = np.arange(len(counts.names))
     for number, (made, ahead) in enumerate(pairs.tolist()):
         target = made + ahead
+        place_made = np.full(len(every), made - counts.start)
         is_open = (counts.known <= made) & (counts.first <= target) & (target <= counts.last)
-        taken = trailing(counts.taken, np.full(len(every), made - counts.start), every, REACH)
+        is_open &= (counts.first != UNKNOWN) | (trailing(counts.counts, place_made, every, REACH) > 0)
+        taken = trailing(counts.taken, place_made, every, REACH)
         left = np.nan_to_num(counts.limit - taken)
         opens = is_open & (counts.first == target)
         found[number] = is_open.sum(), left[is_open].sum(), np.nan_to_num(counts.limit)[opens].sum()

@@ -11,7 +11,7 @@ from ticketintel_pipelines.learning.forecasting.series import HORIZONS, Counts, 
 from ticketintel_pipelines.learning.forecasting.trend import linear_trend
 
 LEAST_DAYS = 28
-"""Of which a quarter is judged and a quarter calibrated on: eight days give two forecasts seven days ahead."""
+"""Of which a quarter is judged and a quarter calibrated on: seven days give each series one forecast seven days ahead."""
 LEAST_ROWS = 100
 PART = 4
 MOST_DAYS = 21
@@ -54,9 +54,7 @@ def split(counts: Counts, first: int) -> Parts:
     Raises:
         TooFewExamplesError: the history is too short, or a part holds too little.
     """
-    end = counts.start + counts.counts.shape[1] - 1
-    sold = np.flatnonzero(counts.counts.sum(axis=0) > 0)
-    begin = max(first, counts.start + int(sold[0])) if len(sold) else end
+    begin, end = _counted(counts, first)
     days = end - begin + 1
     if days < LEAST_DAYS:
         raise TooFewExamplesError(
@@ -91,8 +89,20 @@ def fit(counts: Counts, fitted: Rows, calibrated: Rows, seed: int, boosting: Cou
 
 def fit_newest(counts: Counts, first: int, seed: int, boosting: CountBoosting | None = None) -> FittedCounts:
     """The model that is kept: as the judged one was made, with the newest days for calibration."""
-    end = counts.start + counts.counts.shape[1] - 1
-    rows = rows_of(counts, np.arange(first, end))
+    return fit(counts, *newest(counts, first), seed, boosting)
+
+
+def newest(counts: Counts, first: int) -> tuple[Rows, Rows]:
+    """What the model that is kept is fitted on and calibrated on: the parts of `split` without any to judge by."""
+    begin, end = _counted(counts, first)
+    rows = rows_of(counts, np.arange(begin, end))
     rows = rows.take(rows.day <= end)
-    until = end - min(MOST_DAYS, (end - first + 1) // PART)
-    return fit(counts, rows.take(rows.day <= until), rows.take(rows.made >= until), seed, boosting)
+    until = end - min(MOST_DAYS, (end - begin + 1) // PART)
+    return rows.take(rows.day <= until), rows.take(rows.made >= until)
+
+
+def _counted(counts: Counts, first: int) -> tuple[int, int]:
+    """The first day from `first` on by which anything had been counted, and the last day."""
+    end = counts.start + counts.counts.shape[1] - 1
+    some = np.flatnonzero(counts.counts.sum(axis=0) > 0)
+    return max(first, counts.start + int(some[0])) if len(some) else end, end

@@ -11,7 +11,8 @@ from ticketintel_pipelines.learning.pricing.quantiles import FittedQuantiles, Qu
 from ticketintel_pipelines.learning.pricing.sales import Sales
 
 LEAST_ROWS = 200
-"""To fit on; calibration and judgement need a quarter of it each, the tenth of which is what an end of an interval rests on."""
+"""In all; fitting, calibration and judgement need a quarter of it each, the tenth of which is what an end of an interval rests
+on."""
 LEAST_DAYS = 8
 PART = 4
 """One day in so many is calibrated on, and as many are judged on."""

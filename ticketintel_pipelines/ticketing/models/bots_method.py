@@ -115,10 +115,11 @@ def _assessed(window: Window, visits: Visits, days: Integers, seed: int) -> Asse
         f"account counts as its, ordering or not. Of the {count(hidden['transactions'])} transactions of bots on these days "
         f"{count(hidden['hidden'])} are hidden: nothing that can be observed sets them apart."
     )
+    compared = compare_average_precision("requests per minute of the visit", of, truth, scores, rate, group)
     return Assessment(
         words,
-        (compare_average_precision("requests per minute of the visit", of, truth, scores, rate, group),),
-        called_figures(truth, called, group),
+        (compared,),
+        {"average_precision": compared.model, **called_figures(truth, called, group)},
         (
             score_section((), scores, truth, NAMES, model.threshold),
             ranking_section((), truth, {"isolation forest": scores, "requests per minute": rate, "rules": judged.score}),

@@ -5,12 +5,13 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.assessment import Learnt
 from ticketintel_pipelines.learning.examples import DAY, Floats, Integers
 from ticketintel_pipelines.learning.forecasting.boosted import FittedCounts
 from ticketintel_pipelines.learning.forecasting.judging import assess
-from ticketintel_pipelines.learning.forecasting.model import fit, fit_newest, forecast, split
+from ticketintel_pipelines.learning.forecasting.model import fit, forecast, newest, split
 from ticketintel_pipelines.learning.forecasting.series import OPEN, UNKNOWN, Counts, last_week, rows_of
 from ticketintel_pipelines.learning.window import Window
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
@@ -25,7 +26,8 @@ def learn(window: Window, seed: int) -> Learnt:
     first = (window.days.first - EPOCH).days
     parts = split(counts, first)
     assessment = assess(fit(counts, parts.fitted, parts.calibrated, seed), counts, parts, "tickets")
-    return Learnt(fit_newest(counts, first, seed).dump(), assessment, len(parts.fitted) + len(parts.calibrated))
+    fitted, calibrated = newest(counts, first)
+    return Learnt(fit(counts, fitted, calibrated, seed).dump(), assessment, len(fitted) + len(calibrated))
 
 
 def score(files: Mapping[str, bytes], window: Window) -> pa.Table:
@@ -63,7 +65,7 @@ def counted(window: Window) -> tuple[Counts, pa.Table]:
     events = events.filter(pa.array(announced))
     of_events = events["event_id"].to_pylist()
     # What sells without being an event of the platform has no calendar.
-    others = sales.filter(pa.array([name not in set(of_events) for name in sales["market"].to_pylist()], pa.bool_()))
+    others = sales.filter(pc.invert(pc.is_in(sales["market"], value_set=events["event_id"].combine_chunks())))
     contracts: dict[str, tuple[str | None, str | None]] = dict(
         zip(
             others["market"].to_pylist(),

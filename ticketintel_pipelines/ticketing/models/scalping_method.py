@@ -89,13 +89,13 @@ def learn(window: Window, seed: int) -> Learnt:
         )
     first = int(days[-max(1, round(len(days) * TEST_SHARE))])
     earlier = found.day < first
-    named = _named(window, found, first)[earlier]
+    named = _named(window, found, first)
     # Without events nobody knows when a sale opened.
     rules = tuple(rule.name for rule in RULES if rule.name != ON_SALE_RULE or "events" not in window.empty)
     tested = scorer = Scorer(None, rules)
-    if int(named.sum()) >= LEAST_LABELS:
+    if int(named[earlier].sum()) >= LEAST_LABELS:
         features, everything = _features(found), _named(window, found, int(days[-1]) + 1)
-        tested = Scorer(ESTIMATOR.fit(features[earlier], named, seed), rules)
+        tested = Scorer(ESTIMATOR.fit(features[earlier], named[earlier], seed), rules)
         scorer = Scorer(ESTIMATOR.fit(features, everything, seed), rules)
     return Learnt(scorer.dump(), _assessed(window, found, tested, named, first), len(found.day))
 
@@ -136,8 +136,9 @@ def _among(found: WalletDays, wallets: pa.Table) -> Integers:
 
 
 def _assessed(window: Window, found: WalletDays, scorer: Scorer, named: Integers, first: int) -> Assessment:
-    """What was learned before a day, judged from it on."""
+    """What was learned before a day, judged from it on; `named` (n,) are the wallets that were named before it."""
     later = found.day >= first
+    fresh, named = named[later] == 0, named[~later]
     scores, judged, days = scorer.scores(found)[later], found.judged.taken(later), found.day[later]
     of = f"{count(int(later.sum()))} wallets and days from {day(first)} to {day(int(days.max()))}"
     words = (
@@ -172,11 +173,16 @@ def _assessed(window: Window, found: WalletDays, scorer: Scorer, named: Integers
     comparisons: tuple[Comparison, ...] = tuple(
         compare_average_precision(name, of, truth, scores, values, days) for name, values in others.items()
     )
+    if scorer.booster and truth[fresh].any() and not fresh.all():
+        # A wallet trades on both sides of the split, and one that was learned by its name may be known again.
+        of_fresh = f"{count(int(fresh.sum()))} of them, of wallets that nobody had named before {day(first)}"
+        parts = (truth[fresh], scores[fresh], bought[fresh], days[fresh])
+        comparisons += (compare_average_precision("tickets bought in 30 days", of_fresh, *parts),)
     ours = {"model over the rules" if scorer.booster else "written rules": scores}
     return Assessment(
         words,
         comparisons,
-        called_figures(truth, scores >= scorer.threshold, days),
+        {"average_precision": comparisons[0].model, **called_figures(truth, scores >= scorer.threshold, days)},
         (
             score_section((), scores, truth, NAMES, scorer.threshold),
             ranking_section(("Intervals above are by drawing whole days.",), truth, ours | others),

@@ -57,7 +57,8 @@ def learn(window: Window, seed: int) -> Learnt:
         outlier_section(density, groups[1], now.columns, now.keys, outside, assigned[1][1]),
         *roles_section(window, groups[1], now, assigned[1][0], outside),
     )
-    return Learnt(_files(groups, density), Assessment(words, comparisons, {}, sections), len(now))
+    figures = {"silhouette": comparisons[0].model} if comparisons else {}
+    return Learnt(_files(groups, density), Assessment(words, comparisons, figures, sections), len(now))
 
 
 def _days(window: Window) -> list[date]:

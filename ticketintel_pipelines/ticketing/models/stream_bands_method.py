@@ -61,7 +61,9 @@ def learn(window: Window, seed: int) -> Learnt:
         f"The bands were chosen on the first {split - first} days and judged on the {past - split} after them, with anomalies "
         f"planted into the streams as they came; the widths of both sides call {FALSE_ALARMS:.0%} of the other values."
     )
-    assessment = Assessment(words, comparisons(tried), {}, sections(tried, choices, streams, UNITS))
+    compared = comparisons(tried)
+    figures = {"recall": compared[0].model, "f1": compared[1].model}
+    assessment = Assessment(words, compared, figures, sections(tried, choices, streams, UNITS))
     return Learnt({BANDS_FILE: json.dumps(kept, indent=1, sort_keys=True).encode()}, assessment, len(streams))
 
 

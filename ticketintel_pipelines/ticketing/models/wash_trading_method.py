@@ -104,7 +104,8 @@ def _assessed(window: Window, market: Market, known: Known, split: int, last: in
             f"Hubs and custodians were read off what happened before {day(split // DAY)}; the transactions of {of} were then "
             "called by the flags raised until the last of these days. F1 is that of transactions; whole days are resampled."
         )
-    return Assessment(words, comparisons, sections=tuple(sections))
+    figures = {"f1": comparisons[0].model} if comparisons else {}
+    return Assessment(words, comparisons, figures, tuple(sections))
 
 
 def _comparisons(
@@ -114,7 +115,7 @@ def _comparisons(
     for baseline, definitions in BASELINES.items():
         called = named[Definition.COMBINED]
         other = np.logical_or.reduce([named[one] for one in definitions])
-        # What nobody calls and is nothing adds to no figure; all days are kept.
+        # What nobody calls and is nothing adds to no figure; days of nothing else are not drawn.
         rows = np.flatnonzero(later & (truth | called | other))
         model, simple, actual = called[rows], other[rows], truth[rows]
 
