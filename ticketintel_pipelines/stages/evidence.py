@@ -1,5 +1,6 @@
 """What is kept under the reports of a home: what each version was judged by, and what came of the last training."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ticketintel_pipelines.contract import Domain
@@ -24,3 +25,9 @@ def outcome(workspace: Workspace, domain: Domain, model: str) -> str | None:
     """What came of the last training, in a sentence; None before the first."""
     kept = evidence_folder(workspace, domain, model) / OUTCOME_FILE
     return kept.read_text() if kept.exists() else None
+
+
+def last_training(workspace: Workspace, domain: Domain, model: str) -> datetime | None:
+    """When the last training ended, whatever came of it; None before the first."""
+    kept = evidence_folder(workspace, domain, model) / OUTCOME_FILE
+    return datetime.fromtimestamp(kept.stat().st_mtime, UTC) if kept.exists() else None

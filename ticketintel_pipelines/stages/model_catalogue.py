@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ticketintel_pipelines.contract import Domain
-from ticketintel_pipelines.stages.evidence import evidence_folder, outcome
+from ticketintel_pipelines.stages.evidence import evidence_folder, last_training, outcome
 from ticketintel_pipelines.stages.report import PAGE
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
@@ -49,7 +50,8 @@ def write_catalogue(workspace: Workspace, domain: Domain, models: Sequence[Liste
             shown = champion or (versions[0] if versions else None)
             words = outcome(workspace, domain, model.name) or "never trained"
             words = words.split(": ", 1)[1] if words.startswith("version ") else words
-            rows.append((model.title, *_version(champion), *_data(shown), _last_training(versions), words))
+            trained = _day(last_training(workspace, domain, model.name))
+            rows.append((model.title, *_version(champion), *_data(shown), trained, words))
             figures += [(model.title, *one) for one in _figures(shown)]
             report = f"{model.name}/{versions[0].version}/{PAGE}" if versions else "none yet"
             about.append((model.name, model.purpose, f"{domain.name}.{model.table}", report))
@@ -85,5 +87,5 @@ def _figures(shown: model_registry.ModelVersion | None) -> list[tuple[str, str]]
     return [(name, model_registry.figure_in_words(one)) for name, one in sorted(metrics.items())]
 
 
-def _last_training(versions: Sequence[model_registry.ModelVersion]) -> str:
-    return f"{versions[0].registered_at:%Y-%m-%d}" if versions else "–"
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d}" if instant else "–"

@@ -1,6 +1,7 @@
 """Models over windows, from a day's rows to a version, to rows in Postgres, whatever the model is."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +21,7 @@ from ticketintel_pipelines.learning.examples import TooFewExamplesError
 from ticketintel_pipelines.learning.registry import DamagedModelError
 from ticketintel_pipelines.learning.window import Window
 from ticketintel_pipelines.learning.window_model import Scored, WindowModel
-from ticketintel_pipelines.stages.evidence import outcome
+from ticketintel_pipelines.stages.evidence import OUTCOME_FILE, evidence_folder, outcome
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, content_hash
 from ticketintel_pipelines.stages.model_catalogue import Listed, write_catalogue
 from ticketintel_pipelines.stages.window_learning import WindowLearned, WindowLearning, champion_of, learn, write_report
@@ -274,6 +275,16 @@ def test_the_catalogue_lists_what_is_in_use_its_figures_and_why_the_others_are_n
     # The last training led to nothing better, and its report is the newest.
     assert "not promoted: It is worse than the baseline yesterday" in page and "never trained" in page
     assert f"small_totals/{worse}/" in page and "-0.455" not in page
+
+
+def test_the_catalogue_tells_the_day_of_the_last_training_whatever_came_of_it(deployment: Deployment) -> None:
+    deployment.learn()
+    kept = evidence_folder(deployment.workspace, TICKETING, "small_totals") / OUTCOME_FILE
+    os.utime(kept, (0, 0))
+    listed = [Listed("small_totals", "Small", "What small says.", "small_totals")]
+    assert "1970-01-01" in write_catalogue(deployment.workspace, TICKETING, listed).path.read_text()
+    deployment.learn()
+    assert "1970-01-01" not in write_catalogue(deployment.workspace, TICKETING, listed).path.read_text()
 
 
 def test_a_damaged_version_does_not_score(deployment: Deployment) -> None:
