@@ -110,8 +110,10 @@ def _restore(room: "Room", options: argparse.Namespace, console: Console) -> int
 
 def _rebuild(room: "Room", _: argparse.Namespace, console: Console) -> int:
     from ticketintel_pipelines.retention.index import rebuild
+    from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS
 
-    with room.session() as connection:
+    # Alone: a manifest that a run has just written is entered by that run, or taken away.
+    with room.alone(DEFAULT_BOUNDS) as connection:
         console.say(f"{rebuild(connection, room):,} months were entered")
     return 0
 

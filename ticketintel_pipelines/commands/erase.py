@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.commands.command import Commands, add_command, open_workspace
+from ticketintel_pipelines.commands.retaining import today, wallet_as_stored
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.progress import Console
 
@@ -73,15 +73,14 @@ def _erase(options: argparse.Namespace) -> int:
     workspace, domain = open_workspace(console)
     subject = _subject(options.user, options.wallet)
     ground = ground_of(workspace, domain)
-    today = datetime.now(UTC).date()
     if options.note:
         request = note_request(ground, subject)
         console.say(f"the request is noted; it is due on {request.due_at:%Y-%m-%d}; carry it out with: --yes")
         return 0
     if not options.yes:
-        _show_plan(plan_erasure(ground, subject, today), subject, console)
+        _show_plan(plan_erasure(ground, subject, today()), subject, console)
         return 0
-    _show_receipt(erase(ground, subject, today, lambda: refresh_views(workspace, domain)), console)
+    _show_receipt(erase(ground, subject, today(), lambda: refresh_views(workspace, domain)), console)
     return 0
 
 
@@ -93,10 +92,7 @@ def _subject(user: str | None, wallet: str | None) -> "Subject":
         if not user:
             raise BadInputError("--user names no account")
         return Subject(PERSON, user)
-    wallet = wallet.lower()
-    if len(wallet) != 42 or not wallet.startswith("0x") or set(wallet[2:]) - set("0123456789abcdef"):
-        raise BadInputError("--wallet is not 0x and 40 hexadecimal digits")
-    return Subject(WALLET, wallet)
+    return Subject(WALLET, wallet_as_stored(wallet))
 
 
 def _show_plan(plan: "Plan", subject: "Subject", console: Console) -> None:

@@ -5,7 +5,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from ticketintel_pipelines.commands.command import Commands, add_command
-from ticketintel_pipelines.commands.retaining import add_act, needs_more, on_room, today
+from ticketintel_pipelines.commands.retaining import add_act, needs_more, on_room, today, wallet_as_stored
+from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.progress import Console
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def declare_hold(commands: Commands) -> None:
     add.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY")
     add.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY")
     subject = add.add_mutually_exclusive_group()
-    subject.add_argument("--wallet", dest="subject", help="only rows with this wallet")
-    subject.add_argument("--user", dest="subject", help="only rows with this user")
+    subject.add_argument("--wallet", help="only rows with this wallet")
+    subject.add_argument("--user", help="only rows with this user")
     add.add_argument("--until", type=date.fromisoformat, metavar="DAY", help="last day of the hold; without it, until released")
     add.add_argument("--reason", required=True)
     add_act(hold, "list", on_room(_list_holds), "show the holds in force")
@@ -36,7 +37,10 @@ def declare_hold(commands: Commands) -> None:
 def _add_hold(room: "Room", options: argparse.Namespace, console: Console) -> int:
     from ticketintel_pipelines.retention.holds import Hold, place
 
-    hold = Hold(0, options.table, options.first, options.last, options.subject, options.reason, options.until)
+    if options.until is not None and options.until < today():
+        raise BadInputError(f"--until {options.until} is past: the hold would not be in force")
+    subject = options.user if options.wallet is None else wallet_as_stored(options.wallet)
+    hold = Hold(0, options.table, options.first, options.last, subject, options.reason, options.until)
     with room.session() as connection:
         console.say(f"hold {place(connection, room, hold)} is in force")
     return 0

@@ -47,11 +47,13 @@ def _purge(options: argparse.Namespace) -> int:
     done = purge(workspace, domain, room, FEATURES_KEPT, day, bounds=bounds_of(options), dry_run=dry_run)
     outcomes: list[Outcome[AnyAct]] = [*done.tables.outcomes, *done.lake.outcomes]
     lines = [outcome.act.words if is_plan else outcome.line for outcome in outcomes]
-    lines += [trace.line for trace in done.traces if trace.due.pieces or trace.due.held]
+    traces = [trace for trace in done.traces if trace.due.pieces or trace.due.held]
+    lines += [trace.line for trace in traces]
     for line in lines:
         console.say(line)
     if is_plan:
         stopped = sum(outcome.act.stopped is not None for outcome in outcomes)
+        stopped += sum(not trace.due.pieces for trace in traces)
         console.say(f"{len(lines) - stopped:,} acts are due on {day}, {stopped:,} are stopped, policy {room.policy.version}")
     elif not lines:
         console.say("nothing is due")

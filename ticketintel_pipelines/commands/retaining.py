@@ -36,7 +36,7 @@ def needs_more(command: str) -> Run:
     """What a command without an act answers."""
 
     def run(_: argparse.Namespace) -> int:
-        raise BadInputError(f"{command} what? 'ticketintel {command} --help' lists it")
+        raise BadInputError(f"say what {command} is to do; 'ticketintel {command} --help' lists it")
 
     return run
 
@@ -51,6 +51,18 @@ def on_room(act: Act) -> Run:
         return act(retention_room(*open_workspace(console)), options, console)
 
     return run
+
+
+def wallet_as_stored(wallet: str) -> str:
+    """A wallet as tables hold it.
+
+    Raises:
+        BadInputError: it is none.
+    """
+    wallet = wallet.lower()
+    if len(wallet) != 42 or not wallet.startswith("0x") or set(wallet[2:]) - set("0123456789abcdef"):
+        raise BadInputError("--wallet is not 0x and 40 hexadecimal digits")
+    return wallet
 
 
 def today() -> date:

@@ -83,8 +83,8 @@ class Trailing(Aggregate):
 
     `spans` names the windows, lengths in microseconds. Answers `<fold>_<span>` and `<fold>_<span>_<value>`.
 
-    Sums are exact, or refused with a ValueError: none leaves 63 bits unless the absolute values of a key's entries, together,
-    come to 2**63.
+    Sums are exact. Refused with a ValueError are the entries of a key whose absolute values, those in its state and those that
+    are learned at once, come to 2**63 together.
     """
 
     spans: Mapping[str, int]

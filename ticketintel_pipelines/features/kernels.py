@@ -62,7 +62,7 @@ def fold_trailing(
     """For each window: how many entries lie in it, and the sum of each of their values. State: the entries in reach.
 
     While a key is worked on, an entry has the sums of the values up to its own in place of the values: a window's sum is the
-    difference of two of them. Those may leave 63 bits and come back; the sizes of the values together must not.
+    difference of two of them. None of these leaves 63 bits unless the sizes of the values together do, which is refused.
     """
     values = entry_values.shape[0]
     width = 1 + values

@@ -13,7 +13,7 @@ from ticketintel_pipelines.contract import Table
 from ticketintel_pipelines.lake.partitions import move_into_place, scratch_folder
 from ticketintel_pipelines.retention.export import export
 from ticketintel_pipelines.retention.figures import Figures, figures_in_parquet, figures_in_postgres
-from ticketintel_pipelines.retention.held import holds_now
+from ticketintel_pipelines.retention.held import holds_now, require_none_held
 from ticketintel_pipelines.retention.index import Content, archived_month, content, enter
 from ticketintel_pipelines.retention.ledger import Entry, append
 from ticketintel_pipelines.retention.manifest import (
@@ -96,9 +96,7 @@ def _enter(
     connection: psycopg.Connection, room: Room, table: Table, month: date, partition: str, today: date, manifest: Manifest
 ) -> None:
     with room.progress.step(f"enter {table.name} {label(month)}"), connection.transaction():
-        held = holds_now(connection, room, table, month, partition, today)
-        if held:
-            raise NotDoneError(Result.HELD, "; ".join(hold.words for hold in held))
+        require_none_held(holds_now(connection, room, table, month, partition, today))
         enter(connection, room, manifest)
         entry = Entry(
             "archived",

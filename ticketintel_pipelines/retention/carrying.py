@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
 
 import psycopg
 
@@ -38,18 +38,19 @@ def carry_out(
     if dry_run:
         return planned(plan)
     with room.alone(bounds) as connection:
-        run = _Run(connection, room, plan.today, bounds, clock)
+        run = _Run(connection, room, plan, bounds, clock)
         sweep(connection, room)
         return Report(plan, tuple(run.outcome(act) for act in plan.acts), dry_run=False)
 
 
 class _Run:
     def __init__(
-        self, connection: psycopg.Connection, room: Room, today: date, bounds: Bounds, clock: Callable[[], float]
+        self, connection: psycopg.Connection, room: Room, plan: Plan[Act], bounds: Bounds, clock: Callable[[], float]
     ) -> None:
         self.connection = connection
         self.room = room
-        self.today = today
+        self.today = plan.today
+        self.dropped_too = {(act.table, act.month) for act in plan.acts if act.kind is Kind.DROP}
         self.bounds = bounds
         self.clock = clock
         self.deadline = clock() + bounds.most_minutes * 60
@@ -64,12 +65,13 @@ class _Run:
         try:
             done = self._do(act)
         except NotDoneError as error:
-            return self._told(act, error.result, str(error))
+            return self._told(replace(act, holds=error.holds), error.result, str(error))
         except DamagedArchiveError as error:
             return self._told(act, Result.REFUSED, str(error))
         except IN_USE as error:
             return Outcome(act, Result.LOCKED, 0, 0, " ".join(str(error).split()))
-        if act.kind is not Kind.ARCHIVE:
+        # The rows of a month that is archived and then dropped count once.
+        if act.kind is not Kind.ARCHIVE or (act.table, act.month) not in self.dropped_too:
             self.rows += done.rows
         return done
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from ticketintel_pipelines.contract import PERSON
+from ticketintel_pipelines.contract import PERSON, Source
 from ticketintel_pipelines.errors import BadInputError, TicketIntelError
 from ticketintel_pipelines.lake.partitions import move_into_place
 from ticketintel_pipelines.retention.erasure_archive import ArchivePlace
@@ -22,11 +22,13 @@ from ticketintel_pipelines.retention.erasure_person import Person, personal_colu
 from ticketintel_pipelines.retention.erasure_places import Found, LakePlace, Place
 from ticketintel_pipelines.retention.erasure_postgres import postgres_places, vacuum
 from ticketintel_pipelines.retention.erasure_requests import Request, close_request, newest_request, open_request, subject_of
-from ticketintel_pipelines.retention.erasure_search import DERIVED_STAGE, Ground, find_person
+from ticketintel_pipelines.retention.erasure_search import DERIVED_STAGE, SCORED_STAGE, Ground, find_person
 from ticketintel_pipelines.retention.erasure_states import StatesPlace
 from ticketintel_pipelines.retention.erasure_texts import models_naming, text_places
 from ticketintel_pipelines.retention.holds import Hold, holds_in_force
+from ticketintel_pipelines.retention.lake import settle
 from ticketintel_pipelines.retention.ledger import Entry, append
+from ticketintel_pipelines.retention.outcome import IN_USE
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, BusyError
 from ticketintel_pipelines.retention.tombstones import bury
 
@@ -123,12 +125,14 @@ def erase(ground: Ground, subject: Subject, today: date, refresh_views: Callable
 
     Raises:
         BadInputError: nothing is held of them.
-        HeldError: a legal hold is on them; the request stays open.
+        HeldError: a legal hold is on them, or on what is left of them; the request stays open.
         BusyError: something works on tables of the domain just now.
     """
     room, progress = ground.room, ground.room.progress
     hashed = subject_of(ground.key, subject.word, subject.value)
     with room.alone(DEFAULT_BOUNDS) as connection:
+        # What a purge that was killed left on its way out of the lake would come back later.
+        settle(connection, room, ground.lake)
         known = newest_request(connection, room.domain.name, hashed)
         journal = Journal.resume(_work_file(ground, subject))
         if journal is not None and known is not None and known.done_at is not None:
@@ -145,8 +149,8 @@ def erase(ground: Ground, subject: Subject, today: date, refresh_views: Callable
         request = open_request(connection, room.domain.name, hashed)
         person = person or Person({subject.word: frozenset({subject.value})})
         _lock_tables(ground, connection)
+        _refuse_if_held(ground, connection, person, today, hashed, "nothing was" if journal is None else "no more is")
         if journal is None:
-            _refuse_if_held(ground, connection, person, today, hashed)
             with progress.step("begin"):
                 journal = Journal.begin(_work_file(ground, subject), person)
         with progress.step("put up tombstones"):
@@ -190,17 +194,22 @@ def _one_pass(ground: Ground, connection: psycopg.Connection, journal: Journal) 
 
 def _lock_tables(ground: Ground, connection: psycopg.Connection) -> None:
     """Keep runs and imports away until the session ends."""
-    names = [f"import {ground.room.domain.name}"]
+    # An increment of the platform's database reads the tombstones before it lands its rows; it takes this lock first, too.
+    names = [f"platform {ground.room.domain.name}", f"import {ground.room.domain.name}"]
     names += [f"publish {ground.room.domain.name}.{table.name}" for table in ground.tables]
-    names += [f"publish {ground.room.domain.name}.feature/{name}" for name in ground.feature_tables]
+    names += [f"publish {ground.room.domain.name}.{DERIVED_STAGE}/{name}" for name in ground.feature_tables]
+    scored = [table.name for table in ground.tables if table.source is Source.MODEL]
+    names += [f"publish {ground.room.domain.name}.{SCORED_STAGE}/{name}" for name in scored]
     for name in names:
         try:
             connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
-        except psycopg.errors.LockNotAvailable as error:
+        except IN_USE as error:
             raise BusyError(f"something is being worked out just now ({name}); run the same command once it ended") from error
 
 
-def _refuse_if_held(ground: Ground, connection: psycopg.Connection, person: Person, today: date, hashed: str) -> None:
+def _refuse_if_held(
+    ground: Ground, connection: psycopg.Connection, person: Person, today: date, hashed: str, words: str
+) -> None:
     in_force = holds_in_force(connection, ground.room, today)
     if not in_force:
         return
@@ -208,7 +217,7 @@ def _refuse_if_held(ground: Ground, connection: psycopg.Connection, person: Pers
     if holds := _holds(in_force, person, found):
         detail = {"request": hashed, "holds": [hold.hold_id for hold in holds]}
         append(connection, ground.room, Entry("held", None, result="held", detail=detail))
-        raise HeldError(f"nothing was erased: {'; '.join(hold.words for hold in holds)}")
+        raise HeldError(f"{words} erased: {'; '.join(hold.words for hold in holds)}")
 
 
 def _holds(in_force: Sequence[Hold], person: Person, found: Sequence[tuple[Place, Found]]) -> list[Hold]:

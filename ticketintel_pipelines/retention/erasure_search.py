@@ -9,7 +9,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
-from ticketintel_pipelines.contract import PERSON, WALLET, Column, Table
+from ticketintel_pipelines.contract import PERSON, Column, Table
 from ticketintel_pipelines.lake.engine import fetch_rows, identifier, parquet_as
 from ticketintel_pipelines.lake.layout import Lake
 from ticketintel_pipelines.retention.erasure_person import TEXT_TYPES, Person, tells_of_people
@@ -17,6 +17,8 @@ from ticketintel_pipelines.retention.room import Room
 
 DERIVED_STAGE = "feature"
 """The stage whose tables know people by numbers only."""
+SCORED_STAGE = "score"
+"""The stage in which models keep the rows that they make."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,3 @@ def _of_others(
                     column.name, f"{identifier(column.name)} IN {{values}} AND {other}", values, accounts
                 )
     return shared
-
-
-__all__ = ["WALLET", "Ground", "find_person"]

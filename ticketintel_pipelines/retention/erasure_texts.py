@@ -1,7 +1,7 @@
 """Texts that nobody declared, in which a person can be named all the same: logs, reports, JSON, databases in a file.
 
 What is found is overwritten in its place with as many stars: a file stays as long as it was, and whoever has it open to write
-goes on doing so.
+goes on doing so. Digits become other digits, since they may stand in JSON as a number, which stars would make unreadable.
 """
 
 import html
@@ -22,7 +22,21 @@ from ticketintel_pipelines.retention.erasure_person import SHORTEST_SEARCHED, Pe
 from ticketintel_pipelines.retention.erasure_places import NOTHING, Found, hash_of_files
 from ticketintel_pipelines.retention.erasure_rows import write_like
 
-FORMATS = ("*.json", "*.jsonl", "*.html", "*.svg", "*.md", "*.txt", "*.csv", "*.log", "*.out", "*.err", "*.sqlite", "*.db")
+FORMATS = (
+    "*.json",
+    "*.jsonl",
+    "*.ndjson",
+    "*.html",
+    "*.svg",
+    "*.md",
+    "*.txt",
+    "*.csv",
+    "*.log",
+    "*.out",
+    "*.err",
+    "*.sqlite",
+    "*.db",
+)
 POSTGRES_LOGS = ("log", "log/*", "*.log")
 PARQUET = "*.parquet"
 
@@ -49,8 +63,15 @@ def pattern_of(person: Person) -> re.Pattern[bytes] | None:
 
 
 def masked(content: bytes, pattern: re.Pattern[bytes]) -> bytes:
-    """The content with stars where the pattern is, of equal length."""
-    return pattern.sub(lambda found: b"*" * len(found[0]), content)
+    """The content without what the pattern finds, of equal length."""
+    return pattern.sub(lambda found: mask_of(found[0]), content)
+
+
+def mask_of(text: bytes) -> bytes:
+    """What is written over a text: stars, or nines over digits alone (over nines, eights)."""
+    if not text.isdigit():
+        return b"*" * len(text)
+    return (b"8" if set(text) == set(b"9") else b"9") * len(text)
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ def _overwrite(file: Path, pattern: re.Pattern[bytes]) -> None:
     with file.open("r+b") as stream:
         for found in pattern.finditer(stream.read()):
             stream.seek(found.start())
-            stream.write(b"*" * len(found[0]))
+            stream.write(mask_of(found[0]))
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from ticketintel_pipelines.contract import Table
-from ticketintel_pipelines.retention.held import holds_in_archive
+from ticketintel_pipelines.retention.held import holds_in_archive, require_none_held
 from ticketintel_pipelines.retention.holds import holds_in_force, holds_on
 from ticketintel_pipelines.retention.index import archived_month, archived_months, set_state
 from ticketintel_pipelines.retention.ledger import Entry, append
@@ -38,9 +38,7 @@ def delete_archived_month(
             raise NotDoneError(Result.CHANGED, "its rows are not in the archive alone")
         if known.deleting_since is None:
             possible = holds_on(holds_in_force(connection, room, today), table, month, last_day_of(month))
-            held = holds_in_archive(room, table, known, possible)
-            if held:
-                raise NotDoneError(Result.HELD, "; ".join(hold.words for hold in held))
+            require_none_held(holds_in_archive(room, table, known, possible))
             set_state(connection, room, table.name, month, "deleting_since = now()")
     with room.progress.step(f"remove {table.name} {label(month)}"):
         for file in folder.glob(COPIES):

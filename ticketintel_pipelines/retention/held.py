@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+import duckdb
 import psycopg
 from psycopg import sql
 
@@ -11,6 +12,7 @@ from ticketintel_pipelines.lake.engine import fetch_row, parquet_as
 from ticketintel_pipelines.retention.holds import Hold, held_rows, holds_in_force, holds_on, instant
 from ticketintel_pipelines.retention.index import Archived
 from ticketintel_pipelines.retention.months import last_day_of
+from ticketintel_pipelines.retention.outcome import NotDoneError, Result
 from ticketintel_pipelines.retention.room import Room
 
 
@@ -22,14 +24,27 @@ def holds_in_partition(
 
 
 def holds_in_archive(room: Room, table: Table, one: Archived, possible: Sequence[Hold]) -> list[Hold]:
-    """Those of some holds that are on a row of an archived month. One whose file is gone is taken to hold them all."""
+    """Those of some holds that are on a row of an archived month; all of them where its file is gone or cannot be read."""
     file = room.archive / one.path
     if not possible or not file.exists():
         return list(possible)
     with room.engine() as engine:
-        source = parquet_as(engine, [file], table.duckdb_types)
-        query = f"SELECT count(*) FROM {source} WHERE "
-        return [hold for hold in possible if fetch_row(engine, query + held_rows(table, [hold]))[0]]
+        try:
+            source = parquet_as(engine, [file], table.duckdb_types)
+            query = f"SELECT count(*) FROM {source} WHERE "
+            return [hold for hold in possible if fetch_row(engine, query + held_rows(table, [hold]))[0]]
+        except duckdb.Error:
+            return list(possible)
+
+
+def require_none_held(held: Sequence[Hold]) -> None:
+    """Refuse what holds are on.
+
+    Raises:
+        NotDoneError: there is one.
+    """
+    if held:
+        raise NotDoneError(Result.HELD, "; ".join(hold.words for hold in held), tuple(hold.hold_id for hold in held))
 
 
 def holds_now(connection: psycopg.Connection, room: Room, table: Table, month: date, partition: str, today: date) -> list[Hold]:

@@ -38,12 +38,14 @@ def place(connection: psycopg.Connection, room: Room, hold: Hold) -> int:
     """Put a hold in force; returns its number. (The one in `hold` is not looked at.)
 
     Raises:
-        BadInputError: it names a table that there is not, or gives no reason.
+        BadInputError: it names a table that there is not, or nobody where it names somebody, or gives no reason.
     """
     if hold.table is not None and hold.table not in room.domain.by_name:
         raise BadInputError(f"{room.domain.name} has no table {hold.table}; it has {', '.join(room.domain.by_name)}")
     if not hold.reason.strip():
         raise BadInputError("a hold needs a reason")
+    if hold.subject is not None and not hold.subject.strip():
+        raise BadInputError("a hold on nobody holds nothing: name a wallet or a user, or neither")
     if hold.first_day and hold.last_day and hold.last_day < hold.first_day:
         raise BadInputError(f"a hold cannot end ({hold.last_day}) before it starts ({hold.first_day})")
     with connection.transaction():

@@ -109,7 +109,7 @@ def set_state(connection: psycopg.Connection, room: Room, table: str, month: dat
 def rebuild(connection: psycopg.Connection, room: Room) -> int:
     """Enter every manifest of the archive that the index lacks; returns how many.
 
-    A month counts as dropped where the ledger says that it was, after it was archived last.
+    A month counts as dropped where the ledger says that it was, and not that it was restored since.
 
     Raises:
         DamagedArchiveError: a manifest cannot be read.
@@ -193,12 +193,6 @@ def content(connection: psycopg.Connection, room: Room, table: Table, partition:
     ).fetchone()
     assert row is not None
     return Content(*row)
-
-
-def retained_from(connection: psycopg.Connection, domain: str) -> dict[str, date]:
-    """The first day that Postgres still holds, by table; the days before it are frozen. Tables that lost nothing lack."""
-    rows = connection.execute("SELECT table_name, first_day FROM ops.retained_from WHERE domain = %s", (domain,)).fetchall()
-    return dict(rows)
 
 
 def retain_from(connection: psycopg.Connection, room: Room, table: str, first_day: date) -> None:

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -66,17 +67,23 @@ def purge_lake(
 
 def _outcome(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePlan, act: LakeAct) -> Outcome[LakeAct]:
     if act.stopped is not None:
-        detail = {"kind": "purge lake", "stage": act.shelf.stage, "holds": list(act.holds)}
-        name = act.shelf.frozen_as
-        append(connection, room, Entry("held", name, act.first_day, act.last_day, act.rows, result="held", detail=detail))
-        return Outcome(act, Result.HELD, 0, 0, act.stopped)
+        return _held(connection, room, act, act.stopped)
     try:
         rows, size = _purge(connection, room, lake, plan, act)
     except NotDoneError as error:
+        if error.result is Result.HELD:
+            return _held(connection, room, replace(act, holds=error.holds), str(error))
         return Outcome(act, error.result, 0, 0, str(error))
     except IN_USE as error:
         return Outcome(act, Result.LOCKED, 0, 0, " ".join(str(error).split()))
     return Outcome(act, Result.DONE, rows, size)
+
+
+def _held(connection: psycopg.Connection, room: Room, act: LakeAct, words: str) -> Outcome[LakeAct]:
+    detail = {"kind": "purge lake", "stage": act.shelf.stage, "holds": list(act.holds)}
+    name = act.shelf.frozen_as
+    append(connection, room, Entry("held", name, act.first_day, act.last_day, act.rows, result="held", detail=detail))
+    return Outcome(act, Result.HELD, 0, 0, words)
 
 
 def _purge(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePlan, act: LakeAct) -> tuple[int, int]:
@@ -88,14 +95,14 @@ def _purge(connection: psycopg.Connection, room: Room, lake: Lake, plan: LakePla
         with room.progress.step(f"purge lake {what}"), connection.transaction():
             connection.execute("LOCK TABLE ops.legal_holds IN SHARE MODE")
             _keep_writers_out(connection, act)
-            due = {
-                file.path: file
-                for now in acts_on(connection, room, lake, act.shelf, plan.today, act.month)
-                if now.stopped is None
-                for file in now.files
-            }
+            now = acts_on(connection, room, lake, act.shelf, plan.today, act.month)
+            due = {file.path: file for one in now if one.stopped is None for file in one.files}
             files = [due[file.path] for file in act.files if file.path in due and _may_go(file)]
             if not files:
+                planned_paths = {file.path for file in act.files}
+                for one in now:
+                    if one.stopped is not None and not planned_paths.isdisjoint(file.path for file in one.files):
+                        raise NotDoneError(Result.HELD, one.stopped, one.holds)
                 return 0, 0
             _move_out(lake, folder, [file.path for file in files])
             rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)

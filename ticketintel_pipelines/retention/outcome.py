@@ -14,7 +14,7 @@ IN_USE = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.QueryCanceled,
 )
-"""What Postgres says of a table that somebody uses for longer than is waited."""
+"""What Postgres says of a table that somebody uses for longer than is waited, or of a statement that lasts too long."""
 
 
 class Result(Enum):
@@ -24,7 +24,7 @@ class Result(Enum):
     HELD = "held"
     """A legal hold, or a restoration, stops it."""
     LOCKED = "locked"
-    """Somebody used the table for longer than is waited; the next run tries again."""
+    """Somebody used the table for longer than is waited, or a statement lasted too long; the next run tries again."""
     CHANGED = "changed"
     """The rows are not those that the act was about; the next run looks again."""
     BOUNDED = "bounded"
@@ -34,11 +34,15 @@ class Result(Enum):
 
 
 class NotDoneError(Exception):
-    """An act stopped before it changed anything that matters; `result` says of which kind the reason is."""
+    """An act stopped before it changed anything that matters; `result` says of which kind the reason is.
 
-    def __init__(self, result: Result, words: str) -> None:
+    `holds` numbers the legal holds among the reasons.
+    """
+
+    def __init__(self, result: Result, words: str, holds: tuple[int, ...] = ()) -> None:
         super().__init__(words)
         self.result = result
+        self.holds = holds
 
 
 @dataclass(frozen=True)

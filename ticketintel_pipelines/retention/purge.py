@@ -14,7 +14,7 @@ from psycopg import sql
 from ticketintel_pipelines.contract import Source, Table
 from ticketintel_pipelines.retention.archive import archive_month
 from ticketintel_pipelines.retention.figures import figures_in_postgres
-from ticketintel_pipelines.retention.held import holds_now
+from ticketintel_pipelines.retention.held import holds_now, require_none_held
 from ticketintel_pipelines.retention.holds import held_rows, holds_in_force, holds_on, instant
 from ticketintel_pipelines.retention.index import archived_month, content, retain_from, set_state
 from ticketintel_pipelines.retention.ledger import Entry, append
@@ -89,7 +89,7 @@ def _drop_if_equal(
     what = f"{table.name} {label(month)}"
     with room.progress.step(f"drop {what}"), connection.transaction():
         _keep_writers_out(connection, room, table, partition)
-        _require_no_hold(connection, room, table, month, partition, today)
+        require_none_held(holds_now(connection, room, table, month, partition, today))
         with room.progress.step(f"compare {what}"):
             hot = figures_in_postgres(connection, (room.domain.name, partition), table.columns)
         if hot != manifest.figures or manifest.columns != columns_of(table):
@@ -122,7 +122,7 @@ def purge_month(
     """
     with room.progress.step(f"purge {table.name} {label(month)}"), connection.transaction():
         _keep_writers_out(connection, room, table, partition)
-        _require_no_hold(connection, room, table, month, partition, today)
+        require_none_held(holds_now(connection, room, table, month, partition, today))
         found = content(connection, room, table, partition)
         if found.rows and (room.policy.of(table.retention).archived or table.source is Source.FEATURE):
             raise NotDoneError(Result.CHANGED, "it is not empty any more")
@@ -136,14 +136,6 @@ def _keep_writers_out(connection: psycopg.Connection, room: Room, table: Table, 
     for name in (table.name, partition):
         statement = sql.SQL("LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE")
         connection.execute(statement.format(sql.Identifier(room.domain.name, name)))
-
-
-def _require_no_hold(
-    connection: psycopg.Connection, room: Room, table: Table, month: date, partition: str, today: date
-) -> None:
-    held = holds_now(connection, room, table, month, partition, today)
-    if held:
-        raise NotDoneError(Result.HELD, "; ".join(hold.words for hold in held))
 
 
 def _bytes(connection: psycopg.Connection, room: Room, partition: str) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -14,9 +15,10 @@ from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.retention.figures import figures_in_parquet, figures_in_postgres
 from ticketintel_pipelines.retention.index import Archived, archived_months, partitions, set_state
 from ticketintel_pipelines.retention.ledger import Entry, append
-from ticketintel_pipelines.retention.manifest import DamagedArchiveError, Manifest, month_folder, read_manifest, require_intact
+from ticketintel_pipelines.retention.manifest import DamagedArchiveError, month_folder, read_manifest, require_intact
 from ticketintel_pipelines.retention.months import label, last_day_of
-from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
+from ticketintel_pipelines.retention.outcome import IN_USE
+from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, BusyError, Room
 from ticketintel_pipelines.warehouse.loading import BATCH_ROWS, copy_batches
 
 
@@ -36,7 +38,7 @@ def restore(room: Room, table: Table, days: DayRange, until: date, bounds: Bound
 
     Raises:
         BadInputError: nothing of these days is in the archive alone, or the table has lost a column since.
-        BusyError: another run has the domain.
+        BusyError: another run has the domain, or somebody uses the table for longer than is waited.
         DamagedArchiveError: a file is not what was archived, or came out of Postgres otherwise than it is in the file.
     """
     with room.alone(bounds) as connection:
@@ -51,7 +53,10 @@ def restore(room: Room, table: Table, days: DayRange, until: date, bounds: Bound
         ]
         if not wanted:
             raise BadInputError(f"no month of {table.name} from {days} is in the archive alone; there is nothing to bring back")
-        return [_restore(connection, room, table, one, until) for one in wanted]
+        try:
+            return [_restore(connection, room, table, one, until) for one in wanted]
+        except IN_USE as error:
+            raise BusyError(f"{table.name} is in use; run the same command again, it goes on where it was") from error
 
 
 def _restore(connection: psycopg.Connection, room: Room, table: Table, one: Archived, until: date) -> Restored:
@@ -65,13 +70,13 @@ def _restore(connection: psycopg.Connection, room: Room, table: Table, one: Arch
             f"{table.name} {label(one.month)} was archived with {', '.join(sorted(lost))}, which the table has no more; "
             "'ticketintel archive query' still reads it"
         )
-    require_intact(folder, manifest)
+    file = require_intact(folder, manifest)
     with (
         room.progress.step(f"restore {table.name} {label(one.month)}"),
         room.engine() as engine,
         connection.transaction(),
     ):
-        rows, kept = _load(connection, engine, room, table, one, manifest)
+        rows, kept = _load(connection, engine, room, table, one.month, file, manifest.rows)
         set_state(connection, room, table.name, one.month, f"dropped_at = NULL, restored_until = DATE '{until}'")
         entry = Entry(
             "restored",
@@ -93,25 +98,25 @@ def _load(
     engine: duckdb.DuckDBPyConnection,
     room: Room,
     table: Table,
-    one: Archived,
-    manifest: Manifest,
+    month: date,
+    file: Path,
+    archived_rows: int,
 ) -> tuple[int, int]:
     """Rows that were loaded, and rows of the archive that a newer one of the same key stands for."""
-    file = room.archive / one.path
-    month = (room.domain.name, table.name, one.month)
-    standing = partitions(connection, room, table).get(one.month)
-    made = connection.execute("SELECT ops.make_month_partition(%s, %s, %s)", month).fetchone()
+    where = (room.domain.name, table.name, month)
+    standing = partitions(connection, room, table).get(month)
+    made = connection.execute("SELECT ops.make_month_partition(%s, %s, %s)", where).fetchone()
     partition = standing or (made[0] if made else None)
     if partition is None:
-        raise BadInputError(f"a table stands where the partition of {table.name} {label(one.month)} would; attach or drop it")
+        raise BadInputError(f"a table stands where the partition of {table.name} {label(month)} would; attach or drop it")
     names = ", ".join(identifier(column.name) for column in table.columns)
     reader = stream(engine, f"SELECT {names} FROM {parquet_as(engine, [file], table.duckdb_types)}", BATCH_ROWS)
     if standing is None:
         rows = copy_batches(connection, (room.domain.name, partition), table.columns, reader)
-        connection.execute("SELECT ops.attach_month_partition(%s, %s, %s)", month)
+        connection.execute("SELECT ops.attach_month_partition(%s, %s, %s)", where)
         expected = figures_in_parquet(engine, [file], table.columns)
         if figures_in_postgres(connection, (room.domain.name, partition), table.columns) != expected or (
-            expected.rows != manifest.rows
+            expected.rows != archived_rows
         ):
             raise DamagedArchiveError(f"{file} did not come into Postgres as it is")
         return rows, 0

@@ -19,7 +19,7 @@ from ticketintel_pipelines.warehouse.server import connect
 
 
 class BusyError(UnavailableError):
-    """Another process archives, purges or restores in the same domain."""
+    """Another process works on the same domain, or on a table of it, just now."""
 
 
 @dataclass(frozen=True)

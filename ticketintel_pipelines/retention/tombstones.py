@@ -105,11 +105,15 @@ def read_tombstones(connection: psycopg.Connection, key: bytes) -> Tombstones:
 
 
 def bury(connection: psycopg.Connection, key: bytes, domain: Domain, identifiers: Mapping[str, Set[str]]) -> None:
-    """Put up the tombstones of a person: of the account, and of what is a key of a table or stands beside the account there."""
+    """Put up the tombstones of a person: of the account, and of what is a key of a table or stands beside the account there.
+
+    Who came back with the same wallet or address and is erased again is erased up to now.
+    """
     words = lasting_words(domain)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ops.tombstones (domain, identifies, value_hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO ops.tombstones (domain, identifies, value_hash) VALUES (%s, %s, %s) "
+            "ON CONFLICT (domain, identifies, value_hash) DO UPDATE SET since = excluded.since",
             [
                 (domain.name, word, value_hash(key, word, value))
                 for word, values in identifiers.items()

@@ -17,8 +17,6 @@ from ticketintel_pipelines.retention.ledger import Entry, append
 from ticketintel_pipelines.retention.outcome import Result
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
 
-NOTHING_IS_HELD = 0
-
 
 @dataclass(frozen=True)
 class Due:
@@ -31,7 +29,7 @@ class Due:
     bytes: int
     first_day: date | None = None
     last_day: date | None = None
-    held: int = NOTHING_IS_HELD
+    held: int = 0
     holds: tuple[int, ...] = ()
 
 

@@ -41,6 +41,12 @@ def verify(room: Room) -> Verified:
     for one in months:
         with room.progress.step(f"verify {one.table} {label(one.month)}"):
             faults += _faults(room, one, written.get((one.table, label(one.month))))
+    indexed = {(one.table, label(one.month)) for one in every}
+    faults += [
+        f"{table} {month}: the ledger tells of it, and it is not in the index"
+        for table, month in written
+        if (table, month) not in indexed
+    ]
     # Of a month that has expired, the manifest goes last.
     known = {room.archive / one.path for one in every if one.deleted_at is None}
     known |= {(room.archive / one.path).with_name(MANIFEST) for one in every}

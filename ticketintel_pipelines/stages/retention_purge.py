@@ -9,7 +9,7 @@ from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.retention.carrying import carry_out
 from ticketintel_pipelines.retention.lake_plan import LakeAct
 from ticketintel_pipelines.retention.outcome import Report
-from ticketintel_pipelines.retention.plan import PURGING, Act, plan
+from ticketintel_pipelines.retention.plan import PURGING, Act, Kind, plan
 from ticketintel_pipelines.retention.room import DEFAULT_BOUNDS, Bounds, Room
 from ticketintel_pipelines.retention.traces import TraceOutcome, retain_traces
 from ticketintel_pipelines.stages.retention_lake import Kept, purge_lake_of
@@ -50,7 +50,8 @@ def purge(
         return replace(bounds, most_rows=max(0, bounds.most_rows - gone), most_minutes=max(0.0, minutes))
 
     tables = carry_out(room, plan(room, today, PURGING), bounds=bounds, dry_run=dry_run)
-    gone += tables.rows
+    # What was archived was dropped as well, or is still there.
+    gone += sum(outcome.rows for outcome in tables.outcomes if outcome.act.kind is not Kind.ARCHIVE)
     # After Postgres: what left it may leave the lake, too.
     lake = purge_lake_of(workspace, domain, room, features, today, bounds=left(), dry_run=dry_run)
     gone += lake.rows

@@ -39,7 +39,9 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class RetentionReport:
-    """All that the report's checks judge. `waiting` acts are stopped by a legal hold, or a restoration that lasts."""
+    """All that the report's checks judge. `waiting` acts are stopped by a legal hold, or by a restoration that lasts or ended
+    within the days of grace.
+    """
 
     today: date
     classes: tuple[ClassReport, ...]
@@ -64,8 +66,9 @@ def retention_report(room: Room, today: date) -> RetentionReport:
         holds = holds_in_force(connection, room, today)
         broken = broken_rows(connection)
         requests = [one for one in overdue_or_soon(connection, today) if one.domain == room.domain.name]
-    late = plan(room, today - timedelta(days=GRACE_DAYS)).acts
-    restored = {(one.table, one.month) for one in months if one.restored_until is not None and one.restored_until >= today}
+    as_of = today - timedelta(days=GRACE_DAYS)
+    late = plan(room, as_of).acts
+    restored = {(one.table, one.month) for one in months if one.restored_until is not None and one.restored_until >= as_of}
     waiting = [act for act in late if act.stopped and (act.holds or (act.table, act.month) in restored)]
     # An empty partition is no row that is kept too long.
     overdue = [act for act in late if act.rows and act not in waiting]

@@ -142,6 +142,14 @@ def test_archive_then_purge_leave_the_fresh_rows_a_sound_archive_and_green_check
     assert counts(deployment)[2] == ledger
 
 
+def test_a_purge_counts_what_it_archives_and_drops_once_against_its_bound(deployment: Workspace) -> None:
+    quarantine(deployment, "sessions", EXPIRED)
+    most_rows = ORDER_COUNT + SESSION_COUNT + 1
+    run(deployment, "ticketing_purge", config={"dry_run": False, "most_rows": most_rows})
+    assert counts(deployment)[:2] == (2, 0)
+    assert quarantined(deployment) == []
+
+
 def test_what_a_hold_keeps_is_not_overdue_and_its_reason_is_not_shown(deployment: Workspace) -> None:
     with room_of(deployment).session() as connection:
         place(connection, room_of(deployment), Hold(0, None, None, None, None, "the case against Mallory"))

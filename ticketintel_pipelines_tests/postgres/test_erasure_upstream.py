@@ -1,12 +1,12 @@
 """Who was erased does not come back from the platform's database either."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from ticketintel_pipelines.contract import PERSON
+from ticketintel_pipelines.contract import PERSON, WALLET
 from ticketintel_pipelines.intake.keys import address_key
-from ticketintel_pipelines.retention.tombstones import bury
+from ticketintel_pipelines.retention.tombstones import bury, read_tombstones, value_hash
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.upstream.source import PlatformSource
@@ -41,3 +41,13 @@ def test_rows_of_an_erased_account_are_left_out_and_counted(workspace: Workspace
         platform.execute("UPDATE users SET full_name = 'Ada', updated_at = %s WHERE user_id = 'ada'", (minutes_ago(30),))
     pipeline.increment()
     assert pipeline.landed("users", "user_id") == [("bob",)]
+
+
+def test_who_came_back_and_is_erased_again_is_erased_up_to_the_second_time(workspace: Workspace) -> None:
+    key, wallet = b"a key", "0x" + "ab" * 20
+    with workspace.catalog() as catalog:
+        for _ in range(2):
+            bury(catalog.connection, key, TICKETING, {WALLET: {wallet}})
+            since = read_tombstones(catalog.connection, key).since["ticketing"][WALLET][value_hash(key, WALLET, wallet)]
+            assert since > datetime.now(UTC) - timedelta(hours=1)
+            catalog.connection.execute("UPDATE ops.tombstones SET since = since - interval '1 year'")

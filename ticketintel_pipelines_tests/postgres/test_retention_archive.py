@@ -1,6 +1,7 @@
 """The archive: rows come out of it as they went in, whatever is in them, and what was done to its files is noticed."""
 
 import json
+import shutil
 import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -26,7 +27,9 @@ from ticketintel_pipelines.retention.outcome import Result
 from ticketintel_pipelines.retention.plan import ARCHIVING, plan
 from ticketintel_pipelines.retention.query import query
 from ticketintel_pipelines.retention.restore import restore
+from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.retention.verify import verify
+from ticketintel_pipelines.stages.retention_report import retention_report
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines_tests.postgres.retaining import (
     ALL_TYPES,
@@ -168,6 +171,22 @@ def test_a_restored_month_stays_until_its_day_and_leaves_again_without_being_exp
         restore(depot.room, ORDERS, DayRange(date(2026, 3, 1), date(2026, 3, 31)), until=TODAY)
 
 
+def test_a_month_is_not_restored_while_somebody_has_its_table(depot: Depot) -> None:
+    depot.retain()
+    with psycopg.connect(depot.room.dsn) as somebody:
+        somebody.execute(f"LOCK TABLE {depot.name}.orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(BusyError, match="orders is in use"):
+            restore(depot.room, ORDERS, MONTH, until=TODAY, bounds=Bounds(lock_seconds=0.2))
+    assert restore(depot.room, ORDERS, MONTH, until=TODAY)[0].rows == 10
+
+
+def test_a_restored_month_is_overdue_only_once_a_purge_had_the_time_to_take_it(depot: Depot) -> None:
+    depot.retain()
+    restore(depot.room, ORDERS, MONTH, until=date(2026, 6, 30))
+    assert retention_report(depot.room, date(2026, 7, 8)).overdue == ()
+    assert [act.table for act in retention_report(depot.room, date(2026, 7, 9)).overdue] == ["orders"]
+
+
 def test_a_month_that_somebody_dropped_by_hand_is_missed_and_comes_back_from_its_copy(depot: Depot) -> None:
     depot.retain(ARCHIVING)
     with psycopg.connect(depot.room.dsn) as connection:
@@ -229,6 +248,29 @@ def test_a_damaged_file_is_not_restored_and_its_month_stays_as_it_was(depot: Dep
     with pytest.raises(DamagedArchiveError, match="other bytes than were archived"):
         restore(depot.room, ORDERS, MONTH, until=TODAY)
     assert len(depot.content(ORDERS)) == 6
+
+
+def test_a_month_is_restored_from_the_file_of_its_manifest_wherever_the_index_points(depot: Depot) -> None:
+    before = depot.content(ORDERS)
+    depot.retain()
+    forged = the_file(depot).with_name("forged.parquet")
+    rows = pq.read_table(the_file(depot), partitioning=None)
+    place = rows.column_names.index("note")
+    pq.write_table(rows.set_column(place, "note", pa.array(["forged"] * len(rows))), forged)
+    with psycopg.connect(depot.room.dsn) as connection:
+        path = str(forged.relative_to(depot.room.archive))
+        connection.execute("UPDATE ops.archive_index SET path = %s WHERE domain = %s", (path, depot.name))
+    restore(depot.room, ORDERS, MONTH, until=TODAY)
+    assert repr(depot.content(ORDERS)) == repr(before)
+
+
+def test_a_month_that_went_from_archive_and_index_is_missed(depot: Depot) -> None:
+    depot.retain()
+    shutil.rmtree(the_file(depot).parent)
+    with psycopg.connect(depot.room.dsn) as connection:
+        connection.execute("DELETE FROM ops.archive_index WHERE domain = %s", (depot.name,))
+    (fault,) = verify(depot.room).faults
+    assert fault.startswith("orders 2026-01: the ledger tells of it")
 
 
 @pytest.mark.parametrize("name", ["rows", "content_hash", "policy_version", "last_day"])

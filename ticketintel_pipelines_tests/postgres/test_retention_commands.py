@@ -105,6 +105,19 @@ def test_a_hold_is_placed_listed_and_released(depot: Depot, command: Command) ->
     assert "done: drop orders" in command("purge", "run", "--yes")[1]
 
 
+def test_what_a_hold_keeps_is_not_counted_as_due(depot: Depot, command: Command) -> None:
+    with psycopg.connect(depot.room.dsn) as connection:
+        connection.execute(
+            "INSERT INTO ops.quarantine (domain, table_name, day, rule, rules, reason, source_file, source_row, row_key, "
+            "content) VALUES ('ticketing', 'sessions', %s, 'r', '{r}', 'why', 'f', 1, 'k', '{}')",
+            (LONG_AGO,),
+        )
+    command("hold", "add", "--reason", "case 7")
+    shown = command("purge", "plan")[1]
+    assert "delete ops.quarantine, 0 pieces, 0 bytes (1 are held)" in shown
+    assert shown.splitlines()[-1].startswith("0 acts are due on ")
+
+
 def test_a_damaged_archive_ends_verify_and_purge_with_an_exit_code(depot: Depot, command: Command) -> None:
     command("archive", "run", "--yes")
     (file,) = depot.room.archive.rglob("rows-*.parquet")
@@ -123,6 +136,9 @@ def test_a_damaged_archive_ends_verify_and_purge_with_an_exit_code(depot: Depot,
         (["archive", "restore", "orders", "--from", "2026-01-02", "--to", "2026-01-01"], "lies before"),
         (["archive", "query", "DROP TABLE orders"], "answers one SELECT"),
         (["hold", "add", "--table", "nothing", "--reason", "x"], "has no table nothing"),
+        (["hold", "add", "--wallet", "0x12", "--reason", "x"], "--wallet is not 0x and 40 hexadecimal digits"),
+        (["hold", "add", "--user", "", "--reason", "x"], "a hold on nobody"),
+        (["hold", "add", "--until", "2026-01-01", "--reason", "x"], "--until 2026-01-01 is past"),
         (["hold", "release", "77"], "no hold 77 in force"),
         (["archive"], "say what"),
     ],

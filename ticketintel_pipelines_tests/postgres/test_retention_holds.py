@@ -95,9 +95,13 @@ def test_a_hold_stops_what_it_names_and_nothing_else(depot: Depot, what: dict, o
 
 @pytest.mark.parametrize("step", ["drop orders 2026-01", "enter orders 2026-01"])
 def test_a_hold_that_is_placed_while_a_purge_is_at_work_still_stops_it(depot: Depot, step: str) -> None:
-    report = depot.as_of(progress=At(step, lambda: hold(depot, table="orders"))).retain()
+    placed: list[int] = []
+    report = depot.as_of(progress=At(step, lambda: placed.append(hold(depot, table="orders")))).retain()
     assert left(depot) == (8, 0)
-    assert Result.HELD in report.results
+    stopped = [outcome for outcome in report.outcomes if outcome.result is Result.HELD]
+    # By its number, as of holds that were there before: the reason is not for everybody.
+    assert {outcome.act.holds for outcome in stopped} == {tuple(placed)}
+    assert depot.ledger("act, detail -> 'holds'").count(("held", placed)) == len(stopped)
     assert bool(depot.files()) == step.startswith("drop"), "what is held is not archived"
     depot.require_balanced()
 
@@ -117,6 +121,16 @@ def test_a_hold_keeps_an_expired_month_of_the_archive(depot: Depot) -> None:
     depot.require_balanced()
 
 
+def test_an_expired_file_that_cannot_be_read_is_held_by_what_may_be_on_it(depot: Depot) -> None:
+    depot.retain()
+    (file,) = depot.room.archive.rglob("rows-*.parquet")
+    file.write_bytes(b"x")
+    hold(depot, subject=WALLET)
+    report = depot.retain(today=date(2028, 3, 1))
+    assert [outcome.result for outcome in report.outcomes] == [Result.HELD]
+    assert file.exists()
+
+
 def test_the_ledger_tells_of_a_hold_without_the_person_or_the_reason(depot: Depot) -> None:
     number = hold(depot, subject=WALLET, reason="the case of Mrs Peel")
     depot.retain()
@@ -130,6 +144,7 @@ def test_the_ledger_tells_of_a_hold_without_the_person_or_the_reason(depot: Depo
     [
         ({"table": "nothing"}, "has no table nothing"),
         ({"reason": " "}, "needs a reason"),
+        ({"subject": ""}, "a hold on nobody"),
         ({"first_day": date(2026, 2, 1), "last_day": JANUARY}, "cannot end"),
     ],
 )

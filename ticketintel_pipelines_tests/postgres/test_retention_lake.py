@@ -229,10 +229,12 @@ def test_a_hold_on_a_person_keeps_the_files_with_that_person(world: World) -> No
 def test_a_hold_that_is_placed_after_the_plan_is_respected(world: World) -> None:
     plan = world.plan()
     with world.depot.room.session() as connection:
-        place(connection, world.depot.room, Hold(0, None, None, None, None, "everything stays"))
+        number = place(connection, world.depot.room, Hold(0, None, None, None, None, "everything stays"))
     before = world.files()
-    purge_lake(world.depot.room, world.lake, plan, dry_run=False)
+    report = purge_lake(world.depot.room, world.lake, plan, dry_run=False)
     assert world.files() == before and world.purged() == []
+    assert {(outcome.result, outcome.act.holds) for outcome in report.outcomes} == {(Result.HELD, (number,))}
+    assert world.depot.ledger("act, detail -> 'holds'").count(("held", [number])) == len(report.outcomes)
 
 
 class Unplugged(BaseException):

@@ -13,13 +13,13 @@ from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.retention import query as querying
 from ticketintel_pipelines.retention import reconcile as reconciling
 from ticketintel_pipelines.retention.carrying import carry_out
-from ticketintel_pipelines.retention.index import retained_from
 from ticketintel_pipelines.retention.ledger import broken_rows
 from ticketintel_pipelines.retention.outcome import Result
 from ticketintel_pipelines.retention.plan import ARCHIVING, Kind, plan
 from ticketintel_pipelines.retention.policy import DEFAULTS, Periods, Policy
 from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines_tests.postgres.retaining import (
     MINTS,
     ORDERS,
@@ -98,6 +98,19 @@ def test_a_run_stops_at_its_bound_of_rows_and_the_next_one_goes_on(depot: Depot)
     report = depot.retain(bounds=Bounds(most_minutes=0))
     assert set(report.results) == {Result.BOUNDED}
     assert len(depot.content(ORDERS)) == 30
+    depot.require_balanced()
+
+
+def test_a_run_that_only_archives_stops_at_its_bound_of_rows_as_well(depot: Depot) -> None:
+    depot.publish(ORDERS, month_of_orders(date(2025, 12, 1), prefix="old"))
+    report = depot.retain(ARCHIVING, bounds=Bounds(most_rows=6))
+    assert [outcome.result for outcome in report.outcomes] == [Result.DONE, Result.BOUNDED]
+    report = depot.retain(bounds=Bounds(most_rows=7))
+    assert [outcome.act.title for outcome in report.outcomes if outcome.result is Result.DONE] == [
+        "drop orders 2025-12",
+        "archive orders 2026-01",
+        "drop orders 2026-01",
+    ], "a month that is archived and dropped counts once"
     depot.require_balanced()
 
 

@@ -14,7 +14,6 @@ from ticketintel_pipelines.contract import RetentionClass
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.retention.holds import Hold, holds_in_force, place, release
-from ticketintel_pipelines.retention.index import retained_from
 from ticketintel_pipelines.retention.plan import ARCHIVING, PURGING
 from ticketintel_pipelines.retention.policy import DEFAULTS, Periods, Policy
 from ticketintel_pipelines.retention.query import query
@@ -22,6 +21,7 @@ from ticketintel_pipelines.retention.restore import restore
 from ticketintel_pipelines.retention.room import Bounds
 from ticketintel_pipelines.retention.verify import verify
 from ticketintel_pipelines.stages.workspace import Workspace
+from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines_tests.postgres.retaining import ORDERS, VISITS, At, Depot, new_depot, order
 
 FIRST = date(2026, 1, 1)

@@ -1,5 +1,6 @@
 """What an erasure does to rows: those of the person lose what is personal, all others stay as they are."""
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from ticketintel_pipelines.contract import PERSON, WALLET
 from ticketintel_pipelines.features.keys import key
+from ticketintel_pipelines.intake.files import FORMATS
 from ticketintel_pipelines.quality.predicates import violation
 from ticketintel_pipelines.retention.erasure_person import TEXT_TYPES, Person, personal_columns, tells_of_people
 from ticketintel_pipelines.retention.erasure_rows import count_in, erased, write_like
-from ticketintel_pipelines.retention.erasure_texts import masked, pattern_of
+from ticketintel_pipelines.retention.erasure_texts import masked, pattern_of, text_places
 from ticketintel_pipelines.ticketing.features.families import FAMILIES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.tables import TICKETING
@@ -159,6 +161,15 @@ def test_texts_are_masked_whole_and_keep_their_length(text: str, after: str) -> 
     assert masked(text.encode(), pattern).decode() == after
 
 
+@pytest.mark.parametrize("account", ["104233", "999999"])
+def test_an_account_that_is_a_number_goes_and_json_stays_json(account: str) -> None:
+    pattern = pattern_of(Person({PERSON: frozenset({account})}))
+    assert pattern is not None
+    after = masked(f'{{"rows": {account}, "of": "{account}", "more": 1{account}}}'.encode(), pattern)
+    assert pattern.search(after) is None
+    assert json.loads(after)["more"] == int(f"1{account}")
+
+
 def test_texts_are_found_as_json_and_html_write_them() -> None:
     pattern = pattern_of(Person({PERSON: frozenset({"zoë & söhne"})}))
     assert pattern is not None
@@ -166,6 +177,16 @@ def test_texts_are_found_as_json_and_html_write_them() -> None:
         assert masked(written.encode(), pattern) == b"*" * len(written.encode())
 
 
+@pytest.mark.parametrize("suffix", sorted(set(FORMATS) - {".parquet"}))
+def test_raw_files_that_were_left_in_the_home_are_searched(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / "inbox" / f"users{suffix}"
+    file.parent.mkdir()
+    file.write_text('{"email": "ada@example.net"}\n')
+    (found,) = text_places(tmp_path)
+    found.erase(None, ADA)
+    assert file.read_text() == '{"email": "***************"}\n'
+
+
 def test_nobody_is_known_by_what_is_kept_of_the_request() -> None:
-    assert "ada" not in repr(ADA.salt)
+    assert ADA.salt not in repr(ADA)
     assert "salt" not in repr(ADA)
