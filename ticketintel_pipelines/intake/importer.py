@@ -33,6 +33,9 @@ class ImportCatalog(Protocol):
     def fragments_of(self, domain: str, table: str) -> Sequence[Path]:
         """Fragments of a table landed before, in the order of their landing."""
 
+    def lock_imports(self, domain: str) -> None:
+        """Wait until nobody else takes in or erases; held until the session ends."""
+
     def record_import(self, domain: str, files: Sequence[LandedFile]) -> None:
         """Make files and fragments known, all or none."""
 
@@ -88,6 +91,8 @@ def import_folder(
                 report.landed.append(landed)
                 staged[landed.content_hash] = item.staged
                 progress(f"read {len(report.landed):,} of {len(new):,} files: {item.file.name}")
+        # Whoever is erased from here on finds what was landed.
+        catalog.lock_imports(domain.name)
         tombstones = clients.tombstones()
         report.landed = [without_erased(file, domain, staged[file.content_hash], tombstones) for file in report.landed]
         moves = [

@@ -118,6 +118,11 @@ class Catalog:
             )
             return [self.lake_root / row[0] for row in rows.fetchall()]
 
+    def lock_imports(self, domain: str) -> None:
+        """Wait until nobody else takes in or erases; held until the session ends."""
+        self.connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"import {domain}",))
+        self.connection.commit()
+
     def record_import(
         self, domain: str, files: Sequence[LandedFile], together_with: Callable[[psycopg.Connection], None] = lambda _: None
     ) -> None:

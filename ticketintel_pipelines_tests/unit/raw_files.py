@@ -31,12 +31,16 @@ class MemoryCatalog:
     """An `ImportCatalog` that forgets everything with the test."""
 
     files: list[LandedFile] = field(default_factory=list)
+    is_locked: bool = False
 
     def known_files(self, domain: str) -> set[str]:
         return {file.content_hash for file in self.files}
 
     def fragments_of(self, domain: str, table: str) -> list[Path]:
         return [fragment.path for file in self.files for fragment in file.fragments if fragment.table == table]
+
+    def lock_imports(self, domain: str) -> None:
+        self.is_locked = True
 
     def record_import(self, domain: str, files: Sequence[LandedFile]) -> None:
         self.files.extend(files)

@@ -7,10 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.contract import PERSON, WALLET
+from ticketintel_pipelines.intake.clients import Clients
 from ticketintel_pipelines.retention.tombstones import Tombstones, lasting_words, value_hash
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.activity import API_REQUESTS
 from ticketintel_pipelines.ticketing.tables.platform import USERS
+from ticketintel_pipelines_tests.unit.raw_files import Deployment, user, write_rows
 
 KEY = b"a key of thirty-two bytes or so."
 ERASED_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -78,3 +80,16 @@ def test_without_anybody_erased_a_file_is_not_even_read(tmp_path: Path) -> None:
 
 def test_tombstones_are_for_what_names_a_row_or_the_account_for_ever() -> None:
     assert lasting_words(TICKETING) == {PERSON, WALLET, "session", "email"}
+
+
+def test_who_is_erased_is_asked_only_once_no_erasure_can_begin_any_more(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+
+    def known_by_now() -> Tombstones:
+        assert deployment.catalog.is_locked
+        return STONES
+
+    deployment.clients = Clients(KEY, tombstones=known_by_now)
+    write_rows(deployment.raw / "users.jsonl", [user(101), user(102, user_id="ada")])
+    deployment.take_in()
+    assert [row["user_id"] for row in deployment.rows("users")] == [user(101)["user_id"]]
