@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,9 @@ MICROSECONDS = 1_000_000
 HOUR = 3600 * MICROSECONDS
 DAY = 24 * HOUR
 
-ROWS_WORTH_A_THREAD = 200_000
+ROWS_OF_A_SHARE = 100_000
+"""Entries and questions together: what is brought together of so many stays in a processor's own memory."""
+NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -234,35 +235,42 @@ def run_fold(
     question_rows, question_bounds = (
         (entry_rows, entry_bounds) if asking_codes is entry_codes else kernels.group_rows(asking_codes, len(keys))
     )
-    # What is far apart in the columns is brought together here, where nothing waits for it: the kernels go straight on.
-    times = entries[SEEN][entry_rows]
-    values = np.empty((len(fold.values), len(entry_rows)), np.int64)
-    for place, name in enumerate(fold.values):
-        np.take(entries[name], entry_rows, out=values[place], mode="clip")
-    question_times = times if question_rows is entry_rows else asking[SEEN][question_rows]
-    own = asking[fold.asked_value][question_rows] if fold.asked_value else np.empty(0, np.int64)
     states = read_states(fold.name, keys)
     room = fold.aggregate.room(states.lengths, np.diff(entry_bounds), len(fold.values))
     new_bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
     new_words = np.empty(new_bounds[-1], np.int64)
     new_lengths = np.zeros(len(keys), np.int64)
-    told = np.empty((len(fold.answers), len(question_rows)), np.int64)
-    arguments = (
-        entry_bounds, times, values, question_bounds, question_times, own,
-        states.starts, states.lengths, states.words,
-        new_bounds, new_words, new_lengths, told, fold.aggregate.windows, horizon,
-    )  # fmt: skip
-    _on_threads(getattr(kernels, fold.aggregate.kernel), arguments, entry_bounds + question_bounds, threads)
+    kernel, windows = getattr(kernels, fold.aggregate.kernel), fold.aggregate.windows
+    entry_seen, question_seen, values = entries[SEEN], asking[SEEN], [entries[name] for name in fold.values]
+    own = asking[fold.asked_value] if fold.asked_value else None
+    answers = {name: np.empty(len(asking), np.int64) for name in fold.answers}
+    if len(question_rows) < len(asking):
+        for column in answers.values():
+            column.fill(MISSING)
+
+    def work_out(first: int, last: int) -> None:
+        """Some of the keys. What is far apart in the columns is brought together first, where nothing waits for it."""
+        of_entries = entry_rows[entry_bounds[first] : entry_bounds[last]]
+        of_questions = question_rows[question_bounds[first] : question_bounds[last]]
+        times = kernels.taken(entry_seen, of_entries)
+        learned = np.empty((len(values), len(of_entries)), np.int64)
+        for place, column in enumerate(values):
+            learned[place] = kernels.taken(column, of_entries)
+        told = np.empty((len(answers), len(of_questions)), np.int64)
+        kernel(
+            0, last - first, entry_bounds[first : last + 1] - entry_bounds[first], times, learned,
+            question_bounds[first : last + 1] - question_bounds[first],
+            times if question_rows is entry_rows else kernels.taken(question_seen, of_questions),
+            NOTHING if own is None else kernels.taken(own, of_questions),
+            states.starts[first:last], states.lengths[first:last], states.words,
+            new_bounds[first : last + 1], new_words, new_lengths[first:last], told, windows, horizon,
+        )  # fmt: skip
+        for column, of_column in zip(answers.values(), told, strict=True):
+            kernels.place(of_column, of_questions, column)
+
+    _on_threads(work_out, entry_bounds + question_bounds, threads)
     learned = np.flatnonzero(np.diff(entry_bounds))
-    answers = {name: _placed(column, question_rows, len(asking)) for name, column in zip(fold.answers, told, strict=True)}
     return Folded(answers, States(keys[learned], new_bounds[learned], new_lengths[learned], new_words))
-
-
-def _placed(values: Integers, rows: Integers, length: int) -> Integers:
-    """A column with each value in its row, missing in the others."""
-    column = np.empty(length, np.int64) if len(rows) == length else np.full(length, MISSING, np.int64)
-    column[rows] = values
-    return column
 
 
 def _common_keys(entries: Grouping, asking: Grouping, *, same: bool) -> tuple[Integers, Integers, Integers]:
@@ -276,16 +284,17 @@ def _common_keys(entries: Grouping, asking: Grouping, *, same: bool) -> tuple[In
     return both.keys, entries.codes, asking_codes
 
 
-def _on_threads(kernel: Callable[..., None], arguments: tuple[Any, ...], work: Integers, threads: int) -> None:
-    """Run a kernel over all keys, on shares of about equal work; `work` grows from key to key."""
+def _on_threads(work_out: Callable[[int, int], None], work: Integers, threads: int) -> None:
+    """Work out all keys, in shares of about equal work; `work` grows from key to key."""
     keys = len(work) - 1
-    shares = max(1, min(threads, int(work[-1]) // ROWS_WORTH_A_THREAD))
+    shares = max(1, int(work[-1]) // ROWS_OF_A_SHARE)
     cuts = np.searchsorted(work, np.linspace(0, work[-1], shares + 1)[1:-1])
-    edges = [0, *(int(cut) for cut in cuts), keys]
-    if shares == 1:
-        kernel(0, keys, *arguments)
+    edges = [0, *(int(cut) for cut in np.unique(cuts) if 0 < cut < keys), keys]
+    if threads == 1 or len(edges) == 2:
+        for first, last in pairwise(edges):
+            work_out(first, last)
         return
-    with ThreadPoolExecutor(shares) as pool:
-        runs = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(edges)]
+    with ThreadPoolExecutor(threads) as pool:
+        runs = [pool.submit(work_out, first, last) for first, last in pairwise(edges)]
     for run in runs:
         run.result()

@@ -390,3 +390,19 @@ def gather(starts, words, lengths, keys):
         for word in range(lengths[keys[place]]):
             gathered[taken[place] + word] = words[start + word]
     return taken, gathered
+
+
+@njit(types.int64[::1](_READ, _READ), nogil=True, cache=True)
+def taken(column, rows):
+    """The column's values in some rows."""
+    found = np.empty(rows.size, np.int64)
+    for number in range(rows.size):
+        found[number] = column[rows[number]]
+    return found
+
+
+@njit(types.void(_READ, _READ, _WRITTEN), nogil=True, cache=True)
+def place(values, rows, column):
+    """Put each value into its row of the column."""
+    for number in range(rows.size):
+        column[rows[number]] = values[number]

@@ -29,7 +29,7 @@ from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines_tests import handbook
 
 THREADS = 2
-PIECE_ROWS, HANDBOOK_PIECE_ROWS = 700_000, 150_000
+PIECE_ROWS, HANDBOOK_PIECE_ROWS = 500_000, 150_000
 """Larger pieces move fewer states and take more memory: each is held to a third of what pandas takes for the same rows."""
 BATCH_ROWS = 1 << 18
 SPANS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
@@ -124,20 +124,27 @@ def fold_file(
         table = next(coming, None)
         return None if table is None else rows_of(table)
 
-    # One piece is read and one is written while another is folded.
-    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as writing:
+    def write(rows: Rows) -> None:
+        nonlocal writer
+        made = features_of(engine, rows)
+        writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False, use_byte_stream_split=True)
+        writer.write_table(made)
+
+    # One piece is read and one is written while another is folded; states are kept while the next fold goes on.
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as keeping, ThreadPoolExecutor(1) as writing:
         upcoming, written = reading.submit(next_rows), writing.submit(int)
         while (rows := upcoming.result()) is not None:
             upcoming = reading.submit(next_rows)
             horizon = (int(rows[SEEN][-1]) // DAY + 1) * DAY
-            for fold, states in answer(folds, rows, horizon, carried.read):
-                carried.keep(fold.name, states)
-            made = features_of(engine, rows)
+            kept = [
+                keeping.submit(carried.keep, fold.name, states) for fold, states in answer(folds, rows, horizon, carried.read)
+            ]
             count += len(rows)
             written.result()
-            writer = writer or pq.ParquetWriter(target, made.schema, use_dictionary=False, use_byte_stream_split=True)
-            written = writing.submit(writer.write_table, made)
-            del rows, made, states
+            written = writing.submit(write, rows)
+            for each in kept:
+                each.result()
+            del rows, kept
         written.result()
     assert writer is not None
     writer.close()

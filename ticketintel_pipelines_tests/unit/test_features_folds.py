@@ -116,7 +116,7 @@ class Kept:
 @pytest.fixture(scope="module", autouse=True)
 def _few_rows_are_worth_a_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folds_module, "ROWS_WORTH_A_THREAD", 3)
+        patch.setattr(folds_module, "ROWS_OF_A_SHARE", 3)
         yield
 
 
