@@ -176,17 +176,19 @@ def night_by_night(world: World, folder: Path) -> dict[str, float]:
 
     folder.mkdir()
     first, *later = nights(world, folder, MILESTONES)
-    print(f"nights of {world.daily:,} transactions, median of {NIGHTS} from each day on (ms):")
-    print(f"{'':<10}{'wall':>10}{'processor':>12}{'processor, mean of nights before with merges':>48}")
+    print(
+        f"nights of {world.daily:,} transactions, median of {NIGHTS} from each day on; with merges: mean of the nights before:"
+    )
+    print(f"{'':<10}{'wall, ms':>10}{'processor, ms':>15}{'with merges, ms':>17}{'states written, MB':>20}")
     for at in (first, *later):
-        mean = 1000 * at.processor_with_merges
-        print(f"day {at.day:<6}{1000 * at.seconds:>10,.0f}{1000 * at.processor:>12,.0f}{mean:>48,.0f}", flush=True)
+        wall, processor, merging = (1000 * seconds for seconds in (at.seconds, at.processor, at.processor_with_merges))
+        print(f"day {at.day:<6}{wall:>10,.0f}{processor:>15,.0f}{merging:>17,.0f}{at.written_mb:>20.1f}", flush=True)
     figures: dict[str, float] = {}
-    for at in later:
-        name = f"night_{at.day}_vs_{first.day}"
-        figures[name] = round(at.seconds / first.seconds, 2)
-        figures[f"{name}_processor"] = round(at.processor / first.processor, 2)
-        figures[f"{name}_processor_with_merges"] = round(at.processor_with_merges / first.processor_with_merges, 2)
+    for before, at in (*((first, at) for at in later), later):
+        name = f"night_{at.day}_vs_{before.day}"
+        figures[name] = round(at.seconds / before.seconds, 2)
+        figures[f"{name}_processor"] = round(at.processor / before.processor, 2)
+        figures[f"{name}_processor_with_merges"] = round(at.processor_with_merges / before.processor_with_merges, 2)
     return figures
 
 

@@ -29,7 +29,7 @@ from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines_tests import handbook
 
 THREADS = 2
-PIECE_ROWS, HANDBOOK_PIECE_ROWS = 500_000, 150_000
+PIECE_ROWS, HANDBOOK_PIECE_ROWS = 500_000, 80_000
 """Larger pieces move fewer states and take more memory: each is held to a third of what pandas takes for the same rows."""
 BATCH_ROWS = 1 << 18
 SPANS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
@@ -88,7 +88,7 @@ def pieces(path: Path, time: str, columns: Sequence[str] | None, rows: int) -> I
     held: list[pa.RecordBatch] = []
     # Read ahead, all that was read would be kept until the end.
     file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
-    for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+    for batch in file.iter_batches(min(BATCH_ROWS, rows // 2), columns=columns):
         held.append(batch)
         if sum(len(table) for table in held) < rows:
             continue

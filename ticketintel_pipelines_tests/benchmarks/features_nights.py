@@ -60,6 +60,11 @@ class History:
         self.processor_seconds.append(time.process_time() - used)
         return rows
 
+    @property
+    def written_mb(self) -> float:
+        """Size of the states that were written last."""
+        return max(self.store.path.glob("*.arrow"), key=lambda path: path.stat().st_mtime_ns).stat().st_size / 1e6
+
     def _fold_piece(self, source: Path, days: int, *, last: bool) -> None:
         table = pq.read_table(source)
         rows = Rows.from_arrow(table, table.column_names)
@@ -82,12 +87,15 @@ class Nights:
 
     Some are measured in turn with those of the other days: of these the median wall time and the median of the processor's
     time. The mean of the processor's time is of the nights that led there, with all the merging of older states.
+    `written_mb` are the states that the last night wrote: those of the keys that it touched, which grow until wallets and sales
+    have lived as long as they do in this world.
     """
 
     day: int
     seconds: float
     processor: float
     processor_with_merges: float
+    written_mb: float
 
 
 def nights(world: World, folder: Path, milestones: tuple[int, ...]) -> Iterator[Nights]:
@@ -107,7 +115,7 @@ def nights(world: World, folder: Path, milestones: tuple[int, ...]) -> Iterator[
         # The first night reads files that are nowhere in memory yet, and the very first ones load what is compiled.
         before = history.processor_seconds[max(WARM_UP, milestone - 1 - MEAN_NIGHTS) : milestone - 1]
         measured = (statistics.median(figures[1:]) for figures in (at.seconds, at.processor_seconds))
-        yield Nights(milestone, *measured, statistics.mean(before))
+        yield Nights(milestone, *measured, statistics.mean(before), at.written_mb)
 
 
 @dataclass(frozen=True)
