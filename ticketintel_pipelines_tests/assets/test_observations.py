@@ -12,16 +12,12 @@ from ticketintel_pipelines.features.keys import key
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.settings import Settings
 from ticketintel_pipelines.stages.feature_rows import read_table
-from ticketintel_pipelines.stages.validate import VALIDATE_STAGE, validate_table
+from ticketintel_pipelines.stages.validate import VALIDATE_STAGE
 from ticketintel_pipelines.stages.workspace import Workspace
-from ticketintel_pipelines.ticketing.assets import source_of
-from ticketintel_pipelines.ticketing.decoding import decode_days
-from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.features.observing import observe
 from ticketintel_pipelines.ticketing.features.preparing import LABEL_MATURITY_DAYS
 from ticketintel_pipelines.ticketing.tables import TICKETING
 from ticketintel_pipelines.ticketing.tables.chain import TRANSACTIONS
-from ticketintel_pipelines.warehouse.loading import load_parts
 from ticketintel_pipelines_tests.assets.handing_in import CONTRACT, address, write
 from ticketintel_pipelines_tests.assets.platform_rows import (
     CHARGEBACKS,
@@ -36,70 +32,8 @@ from ticketintel_pipelines_tests.assets.platform_rows import (
     USERS,
     platform,
 )
-from ticketintel_pipelines_tests.conftest import WORLD_DAYS, WORLD_START, take_in
-
-BY_NAME = {observation.name: observation for observation in OBSERVATIONS}
-SPRING = DayRange(date(2026, 1, 1), date(2026, 3, 31))
-
-
-def at(day: str, time: str = "12:00:00") -> int:
-    """An instant of 2026 in microseconds."""
-    return int(datetime.fromisoformat(f"2026-{day}T{time}").replace(tzinfo=UTC).timestamp()) * 1_000_000
-
-
-def validated(workspace: Workspace, folder: Path, days: DayRange = SPRING) -> None:
-    """Take in a folder of raw files and validate the tables that it can change."""
-    take_in(workspace, folder)
-    chain = (folder / "logs").exists()
-    if chain:
-        decode_days(workspace, days, run_id="test", progress=lambda message: None)
-    for table in TICKETING.validated_tables:
-        if chain or (folder / f"{table.name}.csv").exists():
-            validate_table(workspace, TICKETING, table, days, source_of(table), run_id="test")
-
-
-def sold(workspace: Workspace, **different: object) -> None:
-    """The primary sale of token 5 at noon of New Year's Day, as it stands in the ledger."""
-    row = {
-        "transaction_id": "sale",
-        "occurred_at": datetime(2026, 1, 1, 12, tzinfo=UTC),
-        "kind": "primary_sale",
-        "marketplace": "platform",
-        "contract_address": CONTRACT,
-        "token_id": "5",
-        "quantity": "1",
-        "event_id": "e1",
-        "ticket_id": "t1",
-        "buyer_address": address("b"),
-        "buyer_source": "recorded",
-        "price_wei": "1234567890123456789",
-        "price_usd": "42.50",
-        "order_id": "o1",
-        "user_id": "u1",
-        "block_number": 1,
-        "log_index": 0,
-        "transaction_hash": "0x" + "1".rjust(64, "0"),
-    } | different
-    part = workspace.lake(TICKETING).part(VALIDATE_STAGE, TRANSACTIONS.name, SPRING.first)
-    part.parent.mkdir(parents=True)
-    values = ", ".join(
-        f"CAST({'NULL' if row.get(name) is None else repr(str(row[name]))} AS {kind}) AS {name}"
-        for name, kind in TRANSACTIONS.duckdb_types.items()
-    )
-    with workspace.engine() as engine:
-        engine.execute(f"COPY (SELECT {values}) TO '{part}' (FORMAT parquet)")
-        with workspace.catalog() as catalog:
-            catalog.connection.execute("DELETE FROM ticketing.transactions WHERE transaction_id = %s", (row["transaction_id"],))
-            load_parts(catalog.connection, engine, TICKETING, TRANSACTIONS, {SPRING.first: part})
-            catalog.connection.commit()
-
-
-def seen(workspace: Workspace, name: str, days: DayRange = SPRING) -> list[dict[str, object]]:
-    """The rows of an observation, worked out anew with what it observes."""
-    for needed in (*BY_NAME[name].observes, name):
-        observe(workspace, days, observation=BY_NAME[needed])
-    table = read_table(workspace.lake(TICKETING), name, days.days)
-    return [] if table is None else table.to_pylist()
+from ticketintel_pipelines_tests.assets.sale_seen import BY_NAME, SPRING, at, seen, sold, validated
+from ticketintel_pipelines_tests.conftest import WORLD_DAYS, WORLD_START
 
 
 @pytest.fixture(scope="module")
@@ -249,149 +183,6 @@ def test_the_wallet_of_a_user_is_the_first_one_that_was_known(workspace: Workspa
     later = SESSION.format("").replace("s1,2026-01-01", "s2,2026-01-04")
     validated(workspace, write(tmp_path / "4", sessions=SESSIONS + later))
     assert [row["wallet_key"] for row in seen(workspace, "located_sessions")] == [None, key(address("b"))]
-
-
-@pytest.mark.parametrize(
-    ("received", "news"),
-    [
-        (None, [(at("01-31"), 1, 0)]),
-        ("2026-01-20T08:00:00Z", [(at("01-20", "08:00:00"), 1, 1)]),
-        ("2026-02-25T08:00:00Z", [(at("01-31"), 1, 0), (at("02-25", "08:00:00"), 0, 1)]),
-    ],
-)
-def test_a_chargeback_tells_of_its_transaction_when_it_comes(
-    workspace: Workspace, tmp_path: Path, received: str | None, news: list[tuple[int, int, int]]
-) -> None:
-    chargebacks = CHARGEBACKS + (f"c1,{received},p1,42.50,USD,fraud\n" if received else "")
-    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks))
-    sold(workspace)
-    labels = seen(workspace, "labels")
-    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
-    assert {row["instrument_key"] for row in labels} == {key("visa")}
-
-
-def test_a_chargeback_for_another_reason_is_no_fraud(workspace: Workspace, tmp_path: Path) -> None:
-    chargebacks = f"{CHARGEBACKS}c1,2026-01-20T08:00:00Z,p1,42.50,USD,not_received\n"
-    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks))
-    sold(workspace)
-    assert [(row["settled"], row["fraud"]) for row in seen(workspace, "labels")] == [(1, 0)]
-
-
-def reviews(*verdicts: tuple[str, str]) -> str:
-    """Verdicts on the sale: the day of each and what it says, at eight in the morning."""
-    lines = (
-        f"v{number},2026-{day}T08:00:00Z,sale,{verdict},,desk-3,\n" for number, (day, verdict) in enumerate(verdicts, start=1)
-    )
-    return REVIEWS + "".join(lines)
-
-
-EIGHT = "08:00:00"
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "charged_back", "news"),
-    [
-        pytest.param([("01-05", "fraud")], "01-20", [(at("01-05", EIGHT), 1, 1)], id="verdict before the chargeback"),
-        pytest.param([("01-25", "fraud")], "01-20", [(at("01-20", EIGHT), 1, 1)], id="verdict after the chargeback"),
-        pytest.param([("01-05", "honest")], None, [(at("01-05", EIGHT), 1, 0)], id="honest settles at once"),
-        pytest.param(
-            [("01-05", "honest"), ("01-15", "fraud")],
-            "01-20",
-            [(at("01-05", EIGHT), 1, 0), (at("01-15", EIGHT), 0, 1)],
-            id="honest, then overturned",
-        ),
-        pytest.param(
-            [("01-05", "fraud"), ("01-15", "honest")], None, [(at("01-05", EIGHT), 1, 1)], id="fraud, then taken back"
-        ),
-        pytest.param([("01-25", "honest")], "01-20", [(at("01-20", EIGHT), 1, 1)], id="honest after the chargeback"),
-        pytest.param(
-            [("01-05", "honest")],
-            "02-25",
-            [(at("01-05", EIGHT), 1, 0), (at("02-25", EIGHT), 0, 1)],
-            id="honest, then charged back",
-        ),
-        pytest.param([("03-01", "honest")], None, [(at("01-31"), 1, 0)], id="honest when it had settled long since"),
-        pytest.param(
-            [("03-01", "fraud")],
-            None,
-            [(at("01-31"), 1, 0), (at("03-01", EIGHT), 0, 1)],
-            id="fraud when it had settled long since",
-        ),
-        pytest.param(
-            [("01-05", "fraud"), ("03-25", "fraud")], "03-20", [(at("01-05", EIGHT), 1, 1)], id="verdict beyond what is read"
-        ),
-    ],
-)
-def test_a_transaction_settles_once_by_verdict_chargeback_or_age(
-    workspace: Workspace, tmp_path: Path, verdicts: list[tuple[str, str]], charged_back: str | None, news: list[tuple[int, ...]]
-) -> None:
-    chargebacks = CHARGEBACKS + (f"c1,2026-{charged_back}T08:00:00Z,p1,42.50,USD,fraud\n" if charged_back else "")
-    validated(workspace, platform(tmp_path / "raw", chargebacks=chargebacks, fraud_reviews=reviews(*verdicts)))
-    sold(workspace)
-    labels = seen(workspace, "labels")
-    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
-    assert {row["instrument_key"] for row in labels} == {key("visa")}
-    days = sorted({SPRING.first + timedelta(days=(row[0] - at("01-01", "00:00:00")) // 86_400_000_000) for row in news})
-    told_of = {date.fromisoformat(f"2026-{day}") for day, _ in verdicts} | {date(2026, 3, 20)}
-    alone = {}
-    for day in sorted({*days, *told_of}):
-        alone |= observe(workspace, DayRange(day, day), observation=BY_NAME["labels"])
-    assert sorted(alone) == days
-
-
-@pytest.mark.parametrize(
-    ("charged_back", "verdicts", "first"),
-    [
-        (("01-05", "03-20"), [], "01-05"),
-        (("01-05",), [("03-20", "fraud")], "01-05"),
-        (("03-20",), [("01-05", "fraud")], "01-05"),
-    ],
-    ids=["charged back twice", "reviewed long after", "charged back long after"],
-)
-def test_an_order_is_one_fraud_however_far_apart_its_news(
-    workspace: Workspace, tmp_path: Path, charged_back: tuple[str, ...], verdicts: list[tuple[str, str]], first: str
-) -> None:
-    lines = (f"c{day},2026-{day}T08:00:00Z,p{place},42.50,USD,fraud\n" for place, day in enumerate(charged_back, 1))
-    payments = PAYMENT.format("captured", "") + PAYMENT.format("captured", "").replace("p1,", "p2,")
-    validated(
-        workspace,
-        platform(
-            tmp_path / "raw", payments=payments, chargebacks=CHARGEBACKS + "".join(lines), fraud_reviews=reviews(*verdicts)
-        ),
-    )
-    sold(workspace)
-    assert [(row["seen"], row["fraud"]) for row in seen(workspace, "labels")] == [(at(first, EIGHT), 1)]
-    alone = {}
-    for day in ("01-05", "03-20"):
-        on = date.fromisoformat(f"2026-{day}")
-        alone |= observe(workspace, DayRange(on, on), observation=BY_NAME["labels"])
-    assert list(alone) == [date.fromisoformat(f"2026-{first}")]
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "news"),
-    [
-        ([], []),
-        ([("01-05", "honest")], [(at("01-05", EIGHT), 1, 0)]),
-        ([("03-20", "fraud")], [(at("03-20", EIGHT), 1, 1)]),
-        ([("01-05", "honest"), ("03-25", "fraud")], [(at("01-05", EIGHT), 1, 0), (at("03-25", EIGHT), 0, 1)]),
-    ],
-)
-def test_a_transaction_without_an_order_settles_by_verdict_alone(
-    workspace: Workspace, tmp_path: Path, verdicts: list[tuple[str, str]], news: list[tuple[int, ...]]
-) -> None:
-    validated(workspace, platform(tmp_path / "raw", fraud_reviews=reviews(*verdicts)))
-    sold(workspace, kind="resale", seller_address=address("a"), **dict.fromkeys(("order_id", "user_id", "price_usd")))
-    labels = seen(workspace, "labels")
-    assert [(row["seen"], row["settled"], row["fraud"]) for row in labels] == news
-    assert all((row["wallet_key"], row["instrument_key"]) == (key(address("b")), None) for row in labels)
-
-
-def test_a_verdict_tells_of_its_transaction_once_it_is_known(workspace: Workspace, tmp_path: Path) -> None:
-    late = f"{REVIEWS}v1,2026-01-05T08:00:00Z,sale,fraud,bot,desk-3,2026-01-07T09:00:00Z\n"
-    validated(workspace, platform(tmp_path / "raw", fraud_reviews=late))
-    sold(workspace)
-    assert [row["seen"] for row in seen(workspace, "labels")] == [at("01-07", "09:00:00")]
 
 
 def test_every_simulated_verdict_names_a_transaction_of_the_ledger(market: Workspace) -> None:
