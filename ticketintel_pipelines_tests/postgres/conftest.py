@@ -1,4 +1,4 @@
-"""The platform's database that tests of the extraction take from, and the deployment that takes."""
+"""What modules share: a database of the pipeline, and the platform's database that tests of the extraction take from."""
 
 import itertools
 import os
@@ -28,6 +28,13 @@ def make_platform_url(server_url: str) -> Callable[[], str]:
         return server_url.replace("/ticketintel?", f"/{name}?")
 
     return make
+
+
+@pytest.fixture(scope="module")
+def dsn(make_settings: Callable[..., Settings]) -> str:
+    """A database with the pipeline's own tables, which the tests of a module share."""
+    settings = make_settings()
+    return Workspace((), lambda: settings).server.dsn
 
 
 @pytest.fixture(scope="module")

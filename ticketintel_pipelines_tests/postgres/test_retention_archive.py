@@ -30,7 +30,6 @@ from ticketintel_pipelines.retention.restore import restore
 from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.retention.verify import verify
 from ticketintel_pipelines.stages.retention_report import retention_report
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines_tests.postgres.retaining import (
     ALL_TYPES,
     MINTS,
@@ -56,12 +55,6 @@ ODD = [
     order("09", JANUARY, note=" ", weight=1.7976931348623157e308, paid_at=datetime(1, 1, 1, tzinfo=UTC)),
     order("10", JANUARY, note="2:ab", price_wei=Decimal("9" * 78)),
 ]
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    made = make_settings()
-    return Workspace((), lambda: made).server.dsn
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.retention.holds import Hold, holds_in_force, place, release
 from ticketintel_pipelines.retention.outcome import Result
 from ticketintel_pipelines.retention.plan import Kind, plan
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines_tests.postgres.retaining import (
     ORDERS,
     TODAY,
@@ -25,12 +24,6 @@ from ticketintel_pipelines_tests.postgres.retaining import (
 
 JANUARY = date(2026, 1, 1)
 WALLET = "0x" + "cd" * 20
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    made = make_settings()
-    return Workspace((), lambda: made).server.dsn
 
 
 @pytest.fixture

@@ -10,15 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ticketintel_pipelines.retention import archive, expiry, purge
 from ticketintel_pipelines.retention.outcome import Report, Result
 from ticketintel_pipelines.retention.plan import Act, Kind
 from ticketintel_pipelines.retention.query import query
 from ticketintel_pipelines.retention.room import BusyError
 from ticketintel_pipelines.retention.verify import verify
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines_tests.postgres.retaining import ORDERS, TODAY, VISITS, Depot, month_of_orders, new_depot, order
 
 JANUARY, MARCH = date(2026, 1, 1), date(2026, 3, 1)
@@ -87,12 +84,6 @@ def retain(depot: Depot, today: date) -> Report[Act]:
         except BusyError:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    made = make_settings()
-    return Workspace((), lambda: made).server.dsn
 
 
 def names(depot: Depot) -> list[str]:

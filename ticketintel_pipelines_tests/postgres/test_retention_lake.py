@@ -22,7 +22,6 @@ from ticketintel_pipelines.retention.outcome import Report, Result
 from ticketintel_pipelines.retention.policy import DEFAULT_POLICY, Policy
 from ticketintel_pipelines.retention.room import Bounds, BusyError
 from ticketintel_pipelines.stages.retention_lake import Kept, lake_shelves
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.ticketing.features.families import FAMILIES, FEATURES
 from ticketintel_pipelines.ticketing.features.observations import OBSERVATIONS
 from ticketintel_pipelines.ticketing.retention import FEATURES_KEPT
@@ -102,12 +101,6 @@ class World:
 def write(path: Path, table: Table, day: date, name: str, **cells: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part(path, table, [{**order(name, day, price_wei="1"), **cells}])
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    settings = make_settings()
-    return Workspace((), lambda: settings).server.dsn
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from ticketintel_pipelines.retention.outcome import Result
 from ticketintel_pipelines.retention.plan import ARCHIVING, Kind, plan
 from ticketintel_pipelines.retention.policy import DEFAULTS, Periods, Policy
 from ticketintel_pipelines.retention.room import Bounds, BusyError
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines_tests.postgres.retaining import (
     MINTS,
@@ -33,12 +32,6 @@ from ticketintel_pipelines_tests.postgres.retaining import (
 )
 
 JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2026, month, 1) for month in range(1, 6))
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    settings = make_settings()
-    return Workspace((), lambda: settings).server.dsn
 
 
 @pytest.fixture

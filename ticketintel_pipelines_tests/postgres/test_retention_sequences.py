@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
@@ -20,7 +19,6 @@ from ticketintel_pipelines.retention.query import query
 from ticketintel_pipelines.retention.restore import restore
 from ticketintel_pipelines.retention.room import Bounds
 from ticketintel_pipelines.retention.verify import verify
-from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.frozen import retained_from
 from ticketintel_pipelines_tests.postgres.retaining import ORDERS, VISITS, At, Depot, new_depot, order
 
@@ -133,12 +131,6 @@ class Retaining(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "folder"):
             self.folder.cleanup()
-
-
-@pytest.fixture(scope="module")
-def dsn(make_settings) -> str:
-    made = make_settings()
-    return Workspace((), lambda: made).server.dsn
 
 
 def test_after_any_sequence_of_acts_every_row_is_accounted_for(dsn: str) -> None:

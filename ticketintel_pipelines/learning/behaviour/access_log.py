@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ticketintel_pipelines.learning.behaviour.measures import counted, distinct, gap_variation, most_within, share
 from ticketintel_pipelines.learning.behaviour.regularity import SECOND
 from ticketintel_pipelines.learning.behaviour.rules import Measure, Reading, Rows, Rule
+from ticketintel_pipelines.learning.codes import codes_of
 from ticketintel_pipelines.learning.examples import Integers
 
 AUTOMATED = re.compile(
@@ -33,10 +34,10 @@ def log_rows(at: Integers, method: pa.Array, path: pa.Array, status: Integers, a
     """
     agents = _encoded(agent)
     automated = np.array([AUTOMATED.search(name) is not None for name in agents.dictionary.to_pylist()] or [False])
-    code = _codes(agents)
+    code = codes_of(agents)
     return {
         "at": at,
-        "path": _codes(_encoded(path)),
+        "path": codes_of(_encoded(path)),
         "is_write": pc.is_in(method.cast(pa.string()), value_set=pa.array(WRITES)).to_numpy(zero_copy_only=False),
         "is_error": status >= 400,
         "agent": code,
@@ -86,12 +87,6 @@ def _readings(rows: Rows, subject: Integers) -> tuple[Integers, Integers, Intege
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray:
     return column.cast(pa.string()).dictionary_encode()
-
-
-def _codes(column: pa.DictionaryArray) -> Integers:
-    """A number for each value, −1 where null."""
-    found: Integers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return found
 
 
 ACCESS_RULES = (

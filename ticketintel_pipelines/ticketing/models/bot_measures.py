@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.behaviour.access_log import log_rows
 from ticketintel_pipelines.learning.behaviour.regularity import SECOND, busiest, gap_entropy, partners, variation
+from ticketintel_pipelines.learning.codes import codes_of
 from ticketintel_pipelines.learning.examples import Features, Floats, Integers
 from ticketintel_pipelines.ticketing.models.bots import SHARING_DAYS
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
@@ -112,7 +113,7 @@ def _of_requests(rows: pa.Table, log: Mapping[str, np.ndarray], visit: Integers)
 def _of_sharing(reached: pa.Table, scored: Integers) -> dict[str, Floats]:
     """Counted for each day apart, over the visits of it and of the day before."""
     day = reached["day"].to_numpy()
-    codes = {name: _codes(reached[name]) for name in ("ip_hash", "device_id", "user_id", "user_agent")}
+    codes = {name: codes_of(reached[name]) for name in ("ip_hash", "device_id", "user_id", "user_agent")}
     names = ("accounts_per_address", "accounts_per_device", "agents_per_address", "agent_rarity", "visits_per_address_of_agent")
     found = {name: np.full(len(scored), np.nan) for name in names}
     for today in np.unique(day[scored]):
@@ -146,13 +147,6 @@ def _of_orders(rows: pa.Table, orders: pa.Table) -> dict[str, Floats]:
 
 def _places(keys: pa.ChunkedArray, wanted: pa.ChunkedArray) -> Integers:
     found: Integers = pc.index_in(wanted, value_set=keys.combine_chunks()).fill_null(-1).to_numpy().astype(np.int64)
-    return found
-
-
-def _codes(column: pa.ChunkedArray) -> Integers:
-    """A number for each value, −1 where null."""
-    codes = column.combine_chunks().dictionary_encode().indices.fill_null(-1)
-    found: Integers = codes.to_numpy(zero_copy_only=False).astype(np.int64)
     return found
 
 

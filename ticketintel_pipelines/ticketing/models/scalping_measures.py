@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.behaviour.measures import largest, median, medians, share
 from ticketintel_pipelines.learning.behaviour.rules import Judged, Rule, judge
+from ticketintel_pipelines.learning.codes import codes_of
 from ticketintel_pipelines.learning.examples import DAY, Features, Floats, Integers
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
 from ticketintel_pipelines.ticketing.models.scalping import TRAILING_DAYS
@@ -110,7 +111,7 @@ def wallet_days(window: "Window") -> WalletDays:
     day = pc.cast(trips["day"], pa.int64()).to_numpy() // DAY
     wallet = trips["wallet_address"].combine_chunks()
     # Trips come in order of day and wallet.
-    wallet_code = _codes(wallet)
+    wallet_code = codes_of(wallet)
     begins = np.r_[True, (np.diff(day) != 0) | (np.diff(wallet_code) != 0)][: len(day)]
     subject = np.cumsum(begins).astype(np.int64) - 1
     subjects = int(begins.sum())
@@ -129,8 +130,8 @@ def _rows(trips: pa.Table) -> dict[str, np.ndarray]:
         "is_at_on_sale": pc.equal(kind, "primary_sale").fill_null(False).to_numpy(zero_copy_only=False)
         & (np.nan_to_num(since, nan=-1.0) >= 0)
         & (since < ON_SALE_S),
-        "event": _codes(trips["event_id"].combine_chunks()),
-        "order": _codes(trips["bought_hash"].combine_chunks()),
+        "event": codes_of(trips["event_id"]),
+        "order": codes_of(trips["bought_hash"]),
         "since": since,
         "bought_eth": _floats(trips, "bought_eth"),
         "mark_up": _floats(trips, "mark_up"),
@@ -176,10 +177,4 @@ def _features(rows: Mapping[str, np.ndarray], judged: Judged, subject: Integers,
 
 def _floats(table: pa.Table, name: str) -> Floats:
     found: Floats = table[name].cast(pa.float64()).to_numpy()
-    return found
-
-
-def _codes(column: pa.Array) -> Integers:
-    """A number for each value, −1 where null."""
-    found: Integers = column.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return found
