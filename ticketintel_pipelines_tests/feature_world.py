@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from ticketintel_pipelines.contract import ColumnType
-from ticketintel_pipelines.features.folds import DAY, MICROSECONDS, no_states
+from ticketintel_pipelines.features.folds import DAY, MICROSECONDS
 from ticketintel_pipelines.features.rows import MISSING, SEEN, Integers, Rows, nullable
+from ticketintel_pipelines.features.states import no_states
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.feature_rows import fold_all, formula, rows_of, start_of, with_centrality, with_columns
 from ticketintel_pipelines.ticketing.features.families import FAMILIES

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ticketintel_pipelines.features.folds import ReadStates, States, no_states
 from ticketintel_pipelines.features.rows import Integers
+from ticketintel_pipelines.features.states import ReadStates, States, no_states
 
 FIRST_PLACES = 1 << 10
 """Of a hash table, which is at most half full."""

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ticketintel_pipelines.features.rows import MISSING, SEEN, Grouping, Integers, Rows, grouping_of
+from ticketintel_pipelines.features.states import ReadStates, States, no_states
 
 MICROSECONDS = 1_000_000
 HOUR = 3600 * MICROSECONDS
@@ -22,41 +23,6 @@ DAY = 24 * HOUR
 ROWS_OF_A_SHARE = 100_000
 """Entries and questions together: what is brought together of so many stays in a processor's own memory."""
 NOTHING = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True)
-class States:
-    """The states of some keys: that of `keys[i]` is `lengths[i]` of the words from `starts[i]` on, none where these are 0.
-
-    Words between them mean nothing. They may be those of whoever carries the states, who changes them when others are kept.
-    """
-
-    keys: Integers
-    starts: Integers
-    lengths: Integers
-    words: Integers
-
-    @classmethod
-    def empty(cls, keys: Integers) -> "States":
-        return cls(keys, np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64), np.empty(0, np.int64))
-
-    @classmethod
-    def in_a_row(cls, keys: Integers, lengths: Integers, words: Integers) -> "States":
-        """States that lie one after the other."""
-        return cls(keys, np.cumsum(lengths) - lengths, lengths, words)
-
-    def of_place(self, place: int) -> Integers:
-        """The state of `keys[place]`."""
-        return self.words[self.starts[place] : self.starts[place] + self.lengths[place]]
-
-
-ReadStates = Callable[[str, Integers], States]
-"""The states of a fold, named first, for these keys, in their order."""
-
-
-def no_states(fold: str, keys: Integers) -> States:
-    """Where history begins."""
-    return States.empty(keys)
 
 
 class Aggregate(ABC):

@@ -15,9 +15,10 @@ import numpy as np
 
 from ticketintel_pipelines.features import kernels
 from ticketintel_pipelines.features.families import Family, Graph
-from ticketintel_pipelines.features.folds import Fold, ReadStates
+from ticketintel_pipelines.features.folds import Fold
 from ticketintel_pipelines.features.online_graph import OnlineGraph
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows
+from ticketintel_pipelines.features.states import ReadStates
 
 Row = dict[str, Any]
 """A row by column: whole numbers, texts, scores of a graph, None."""

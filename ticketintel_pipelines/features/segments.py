@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ticketintel_pipelines.features.folds import States
 from ticketintel_pipelines.features.rows import Integers
+from ticketintel_pipelines.features.states import States
 
 SCHEMA = pa.schema([("place", pa.int64()), ("words", pa.large_list(pa.int64()))])
 

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ticketintel_pipelines.features.folds import Fold, ReadStates, States
+from ticketintel_pipelines.features.folds import Fold
 from ticketintel_pipelines.features.kernels import gather
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
 from ticketintel_pipelines.features.spark_partition import ENTRY, QUESTION, ROW, STATE, fold_batches, integers_of, named
+from ticketintel_pipelines.features.states import ReadStates, States
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from ticketintel_pipelines.features.folds import ReadStates, States, no_states
 from ticketintel_pipelines.features.segments import Block, Segment, find_states, merge, write_segment
+from ticketintel_pipelines.features.states import ReadStates, States, no_states
 
 KEPT_DAYS = 35
 """Rows that come later than this have their features worked out from the beginning again."""

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.errors import UnavailableError
 from ticketintel_pipelines.features.families import Family, Graph
-from ticketintel_pipelines.features.folds import ReadStates, no_states
 from ticketintel_pipelines.features.online import OnlineFeatures
 from ticketintel_pipelines.features.rows import Rows
+from ticketintel_pipelines.features.states import ReadStates, no_states
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.feature_rows import moves_of
 from ticketintel_pipelines.stages.workspace import Workspace

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from ticketintel_pipelines.errors import UnavailableError
 from ticketintel_pipelines.features.families import Family, Graph
-from ticketintel_pipelines.features.folds import ReadStates, States, run_fold
+from ticketintel_pipelines.features.folds import run_fold
 from ticketintel_pipelines.features.rows import EVERYTHING, SEEN, Integers, Rows, nullable
+from ticketintel_pipelines.features.states import ReadStates, States
 from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines.lake.layout import DayRange, Lake
 

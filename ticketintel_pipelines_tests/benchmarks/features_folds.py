@@ -18,13 +18,12 @@ from ticketintel_pipelines.features.folds import (
     Latest,
     Lifetime,
     Median,
-    ReadStates,
-    States,
     Trailing,
     run_fold,
 )
 from ticketintel_pipelines.features.keys import key_of
 from ticketintel_pipelines.features.rows import SEEN, Rows, integers, nullable
+from ticketintel_pipelines.features.states import ReadStates, States
 from ticketintel_pipelines.lake.engine import fetch_table
 from ticketintel_pipelines_tests import handbook
 

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from ticketintel_pipelines.features.families import Family
-from ticketintel_pipelines.features.folds import no_states
 from ticketintel_pipelines.features.online import OnlineFeatures
 from ticketintel_pipelines.features.online_graph import no_moves
+from ticketintel_pipelines.features.states import no_states
 from ticketintel_pipelines.stages.feature_rows import formula
 from ticketintel_pipelines.ticketing.features.families import FAMILIES
 from ticketintel_pipelines_tests.feature_world import DESCRIBING, in_one_go, in_order, observations

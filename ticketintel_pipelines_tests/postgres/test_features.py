@@ -105,7 +105,7 @@ def in_one_go(table: pa.Table, family: Family) -> pa.Table:
     """The same from the plain functions, without days, states and a lake."""
     import duckdb
 
-    from ticketintel_pipelines.features.folds import no_states
+    from ticketintel_pipelines.features.states import no_states
     from ticketintel_pipelines.stages.feature_rows import columns_by_table, fold_all, formula, rows_of, with_columns
 
     tables = {name: rows_of(table, columns) for name, columns in columns_by_table(family).items()}

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ticketintel_pipelines.features.carried import CarriedStates
-from ticketintel_pipelines.features.folds import States
 from ticketintel_pipelines.features.rows import Integers
+from ticketintel_pipelines.features.states import States
 
 KEYS = st.integers(-20, 20).map(lambda number: number * 2**57) | st.integers(0, 60)
 STATES = st.dictionaries(KEYS, st.lists(st.integers(-9, 9), max_size=12), max_size=40)

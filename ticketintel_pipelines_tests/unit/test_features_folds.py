@@ -20,11 +20,11 @@ from ticketintel_pipelines.features.folds import (
     Latest,
     Lifetime,
     Median,
-    States,
     Trailing,
     run_fold,
 )
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
+from ticketintel_pipelines.features.states import States
 from ticketintel_pipelines_tests.features_reference import answers_of
 
 Row = dict[str, int | None]

@@ -19,12 +19,12 @@ from ticketintel_pipelines.features.folds import (
     Latest,
     Lifetime,
     Median,
-    States,
     Trailing,
     run_fold,
-)  # fmt: skip
+)
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, Integers, Rows, nullable
 from ticketintel_pipelines.features.spark_session import local_session, why_not
+from ticketintel_pipelines.features.states import States  # fmt: skip
 
 TRANSACTIONS, REFUNDS = 20_000, 3_000
 DAYS = 60

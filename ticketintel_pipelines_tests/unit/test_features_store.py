@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ticketintel_pipelines.features import segments
 from ticketintel_pipelines.features import store as store_module
-from ticketintel_pipelines.features.folds import States
 from ticketintel_pipelines.features.segments import Block
+from ticketintel_pipelines.features.states import States
 from ticketintel_pipelines.features.store import KEPT_DAYS, StateStore
 
 FIRST = date(2026, 1, 1)
