@@ -6,14 +6,14 @@ use them. The same kernels serve a whole history, one night on top of yesterday'
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from ticketintel_pipelines.features.rows import MISSING, SEEN, Grouping, Integers, Rows, grouping_of
+from ticketintel_pipelines.features.rows import MISSING, SEEN, Integers, Rows, grouping_of
 from ticketintel_pipelines.features.states import ReadStates, States, no_states
 
 MICROSECONDS = 1_000_000
@@ -107,8 +107,8 @@ class Latest(Aggregate):
 class Distinct(Aggregate):
     """Number of different values so far, and whether the asking row's own value is new (1) or not (0).
 
-    Answers `<fold>_distinct` and `<fold>_is_new`, which is null without `asked_value`. Meant for keys with some thousand values
-    at most: a new one is put into a sorted array.
+    Answers `<fold>_distinct` and `<fold>_is_new`, which is null without `asked_value`. Meant for keys that meet some thousand
+    values between two checkpoints at most: a new one is put into a sorted array.
     """
 
     kernel = "fold_distinct"
@@ -117,7 +117,7 @@ class Distinct(Aggregate):
         return f"{name}_distinct", f"{name}_is_new"
 
     def room(self, held: Integers, new: Integers, values: int) -> Integers:
-        return held + new
+        return held + new + 1
 
 
 @dataclass(frozen=True)
@@ -195,13 +195,12 @@ def run_fold(
     from ticketintel_pipelines.features import kernels  # Brings the compiler, which takes long to import.
 
     entries, asking = tables[fold.of], tables[fold.asked_by]
-    same = (fold.of, fold.by) == (fold.asked_by, fold.asked_key)
-    keys, entry_codes, asking_codes = _common_keys(entries.grouped_by(fold.by), asking.grouped_by(fold.asked_key), same=same)
+    keys, entry_codes, asking_codes = _common_keys(fold, tables)
     entry_rows, entry_bounds = kernels.group_rows(entry_codes, len(keys))
     question_rows, question_bounds = (
         (entry_rows, entry_bounds) if asking_codes is entry_codes else kernels.group_rows(asking_codes, len(keys))
     )
-    states = read_states(fold.name, keys)
+    states = _states_met(fold, tables, keys, entry_codes, asking_codes, read_states)
     room = fold.aggregate.room(states.lengths, np.diff(entry_bounds), len(fold.values))
     new_bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
     new_words = np.empty(new_bounds[-1], np.int64)
@@ -239,9 +238,46 @@ def run_fold(
     return Folded(answers, States(keys[learned], new_bounds[learned], new_lengths[learned], new_words))
 
 
-def _common_keys(entries: Grouping, asking: Grouping, *, same: bool) -> tuple[Integers, Integers, Integers]:
-    """The keys of both sides, and each side's codes among them."""
-    if same:
+def states_before(fold: Fold, tables: Mapping[str, Rows], read_states: ReadStates) -> States:
+    """The states that a fold over these rows begins with, of all its keys."""
+    return _states_met(fold, tables, *_common_keys(fold, tables), read_states)
+
+
+def stored_states(folds: Iterable[Fold], states: Mapping[str, States]) -> dict[str, States]:
+    """What is stored of the states of some folds, by the names under which it is looked for."""
+    from ticketintel_pipelines.features.distinct import stored
+
+    kept: dict[str, States] = {}
+    for fold in folds:
+        if fold.name in states:
+            of_fold = states[fold.name]
+            kept |= stored(fold.name, of_fold) if isinstance(fold.aggregate, Distinct) else {fold.name: of_fold}
+    return kept
+
+
+def _states_met(
+    fold: Fold,
+    tables: Mapping[str, Rows],
+    keys: Integers,
+    entry_codes: Integers,
+    asking_codes: Integers,
+    read_states: ReadStates,
+) -> States:
+    states = read_states(fold.name, keys)
+    if not isinstance(fold.aggregate, Distinct):
+        return states
+    from ticketintel_pipelines.features.distinct import with_listed
+
+    met = [(entry_codes, tables[fold.of][fold.values[0]])]
+    if fold.asked_value and (asking_codes is not entry_codes or fold.asked_value != fold.values[0]):
+        met.append((asking_codes, tables[fold.asked_by][fold.asked_value]))
+    return with_listed(fold.name, states, met, read_states)
+
+
+def _common_keys(fold: Fold, tables: Mapping[str, Rows]) -> tuple[Integers, Integers, Integers]:
+    """The keys of entries and questions, and the codes of either among them."""
+    entries, asking = tables[fold.of].grouped_by(fold.by), tables[fold.asked_by].grouped_by(fold.asked_key)
+    if (fold.of, fold.by) == (fold.asked_by, fold.asked_key):
         return entries.keys, entries.codes, entries.codes
     both = grouping_of(np.concatenate([entries.keys, asking.keys]))
     more = both.codes[len(entries.keys) :]

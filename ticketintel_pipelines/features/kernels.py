@@ -225,11 +225,15 @@ def fold_distinct(
     first_key, last_key, entry_bounds, entry_times, entry_values, question_bounds, question_times, question_values,
     state_starts, state_lengths, state_words, new_bounds, new_words, new_lengths, answers, windows, horizon
 ):  # fmt: skip
-    """How many different values there were, and whether the question's own value is none of them. State: the values, sorted."""
+    """How many different values there were, and whether the question's own value is none of them.
+
+    State: how many values are not listed, none of which is met here; then the listed ones, sorted.
+    """
     for key in range(first_key, last_key):
-        base = new_bounds[key]
+        base = new_bounds[key] + 1
         held = 0
-        for word in range(state_starts[key], state_starts[key] + state_lengths[key]):
+        unlisted = state_words[state_starts[key]] if state_lengths[key] else 0
+        for word in range(state_starts[key] + 1, state_starts[key] + state_lengths[key]):
             new_words[base + held] = state_words[word]
             held += 1
         entry = entry_bounds[key]
@@ -251,14 +255,15 @@ def fold_distinct(
                     held += 1
             if not asks:
                 break
-            answers[0, question] = held
+            answers[0, question] = unlisted + held
             own = question_values[question] if question_values.size else MISSING
             if own == MISSING:
                 answers[1, question] = MISSING
             else:
                 place = _place_of(new_words, base, base + held, own)
                 answers[1, question] = 1 if place == base + held or new_words[place] != own else 0
-        new_lengths[key] = held
+        new_words[base - 1] = unlisted
+        new_lengths[key] = 1 + held if unlisted + held else 0
 
 
 _MEDIAN_BELOW = 2**62

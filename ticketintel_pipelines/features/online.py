@@ -14,11 +14,12 @@ import duckdb
 import numpy as np
 
 from ticketintel_pipelines.features import kernels
+from ticketintel_pipelines.features.distinct import with_listed
 from ticketintel_pipelines.features.families import Family, Graph
-from ticketintel_pipelines.features.folds import Fold
+from ticketintel_pipelines.features.folds import Distinct, Fold
 from ticketintel_pipelines.features.online_graph import OnlineGraph
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows
-from ticketintel_pipelines.features.states import ReadStates
+from ticketintel_pipelines.features.states import ReadStates, States
 
 Row = dict[str, Any]
 """A row by column: whole numbers, texts, scores of a graph, None."""
@@ -32,6 +33,8 @@ class _Key:
 
     words: Integers
     waiting: list[tuple[int, ...]] = field(default_factory=list)
+    looked_up: set[int] = field(default_factory=set)
+    """Values of a `Distinct` that are listed among the words if they belong there."""
 
 
 class OnlineFold:
@@ -62,8 +65,10 @@ class OnlineFold:
         if seen:
             held.waiting = [entry for entry in held.waiting if entry[0] >= now]
         entries = np.array(seen, np.int64).reshape(len(seen), 1 + len(self.fold.values)).T
-        room = self.fold.aggregate.room(np.array([len(held.words)]), np.array([len(seen)]), len(self.fold.values))
         own = row[self.fold.asked_value] if self.fold.asked_value else None
+        if isinstance(self.fold.aggregate, Distinct):
+            self._look_up(key, held, {value for _, value in seen}.union([] if own is None else [own]))
+        room = self.fold.aggregate.room(np.array([len(held.words)]), np.array([len(seen)]), len(self.fold.values))
         words, lengths = np.empty(room[0], np.int64), np.zeros(1, np.int64)
         answers = np.full((len(self._answers), 1), MISSING)
         self._kernel(
@@ -75,6 +80,15 @@ class OnlineFold:
         held.words = words[: lengths[0]].copy()
         told = answers[:, 0].tolist()
         return {name: None if value == MISSING else value for name, value in zip(self._answers, told, strict=True)}
+
+    def _look_up(self, key: int, held: _Key, values: set[int]) -> None:
+        """Have those of some values listed that the key had at the checkpoint."""
+        wanted = np.array(sorted(values - held.looked_up), np.int64)
+        if len(wanted):
+            states = States.in_a_row(np.array([key]), np.array([len(held.words)]), held.words)
+            met = [(np.zeros(len(wanted), np.int64), wanted)]
+            held.words = with_listed(self.fold.name, states, met, self._read).of_place(0)
+            held.looked_up |= values
 
     def _key(self, key: int) -> _Key:
         if key not in self._keys:

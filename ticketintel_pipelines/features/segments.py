@@ -24,6 +24,9 @@ SCHEMA = pa.schema([("place", pa.int64()), ("words", pa.large_list(pa.int64()))]
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Odd, so that multiplying by it (modulo 2**64) gives different keys different places: Fibonacci hashing."""
 
+GATHERED = np.uint64(pow(int(SPREAD), -1, 2**64))
+"""What undoes it."""
+
 MERGED_ROWS, MERGED_WORDS = 1 << 19, 1 << 23
 """About what of a fold is merged at once, in memory."""
 
@@ -48,6 +51,12 @@ class Block:
 def places_of(keys: Integers) -> Integers:
     """Where keys stand in the order of segments."""
     found: Integers = (keys.view(np.uint64) * SPREAD).view(np.int64)
+    return found
+
+
+def keys_at(places: Integers) -> Integers:
+    """The keys that stand at places: the other way round."""
+    found: Integers = (places.view(np.uint64) * GATHERED).view(np.int64)
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ticketintel_pipelines.features.folds import Fold
+from ticketintel_pipelines.features.folds import Fold, states_before
 from ticketintel_pipelines.features.kernels import gather
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
 from ticketintel_pipelines.features.spark_partition import ENTRY, QUESTION, ROW, STATE, fold_batches, integers_of, named
@@ -103,7 +103,7 @@ def fold_all_on_spark(
     As with `run_fold` the states are those of the keys that learned something. What the session holds in its cache is dropped.
     """
     frames = {name: frame_of(session, rows) for name, rows in tables.items()}
-    held = pa.concat_tables(_table_of(fold.name, read_states(fold.name, _keys(fold, tables, asking=True))) for fold in folds)
+    held = pa.concat_tables(_table_of(fold.name, states_before(fold, tables, read_states)) for fold in folds)
     asked, learned = run_folds_on_spark(folds, frames, horizon, session.createDataFrame(held, STATES) if len(held) else None)
     answers: dict[str, Integers] = {}
     for name in dict.fromkeys(fold.asked_by for fold in folds):
@@ -112,7 +112,9 @@ def fold_all_on_spark(
         answers |= {answer: integers_of(table[answer]) for answer in names}
     collected = learned.toArrow()
     session.catalog.clearCache()
-    return answers, {fold.name: _states_of(collected, fold.name, _keys(fold, tables, asking=False)) for fold in folds}
+    return answers, {
+        fold.name: _states_of(collected, fold.name, np.sort(tables[fold.of].grouped_by(fold.by).keys)) for fold in folds
+    }
 
 
 def frame_of(session: "SparkSession", rows: Rows) -> "DataFrame":
@@ -188,12 +190,6 @@ def _observations(folds: Sequence[Fold], tables: "Mapping[str, DataFrame]", stat
         "key", "words", F.lit(int(MISSING)).alias(SEEN), place.alias(ROW), F.lit(STATE).cast("byte").alias("side")
     )
     return rows.unionByName(held.where(F.col(ROW) >= 0), allowMissingColumns=True)
-
-
-def _keys(fold: Fold, tables: Mapping[str, Rows], *, asking: bool) -> Integers:
-    """The keys of a fold's entries, and those of its questions if they are wanted."""
-    sides = [(fold.of, fold.by), (fold.asked_by, fold.asked_key)]
-    return np.unique(np.concatenate([tables[table].grouped_by(by).keys for table, by in sides[: 1 + asking]]))
 
 
 def _table_of(fold: str, states: States) -> pa.Table:

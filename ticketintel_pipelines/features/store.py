@@ -26,6 +26,9 @@ from ticketintel_pipelines.features.states import ReadStates, States, no_states
 KEPT_DAYS = 35
 """Rows that come later than this have their features worked out from the beginning again."""
 
+LAYOUT = 2
+"""Of states in segments. Those of another one are not read: they are made anew from the observations."""
+
 GROWTH = 8
 """More would merge less often, and leave more segments to look into."""
 
@@ -47,6 +50,7 @@ class Entry:
 class Contents:
     """What a store holds: its checkpoints as ordinals, and segments in order of their days."""
 
+    layout: int = LAYOUT
     following: int = 0
     """The number of the next segment: no name is used twice."""
     checkpoints: tuple[int, ...] = ()
@@ -98,7 +102,7 @@ class StateStore:
         with self._locked(fcntl.LOCK_EX):
             before = self._contents()
             if after is None:
-                kept = Contents(before.following)
+                kept = Contents(following=before.following)
             elif after < day and after.toordinal() in before.checkpoints:
                 kept = before.until(after.toordinal())
             else:
@@ -145,8 +149,10 @@ class StateStore:
             found = json.loads(self._listing.read_text())
         except FileNotFoundError:
             return Contents()
+        if found.get("layout") != LAYOUT:
+            return Contents(following=found["following"])
         segments = tuple(Entry(**entry) for entry in found["segments"])
-        return Contents(found["following"], tuple(found["checkpoints"]), segments)
+        return Contents(LAYOUT, found["following"], tuple(found["checkpoints"]), segments)
 
     def _put(self, contents: Contents) -> None:
         """From here on these are the contents."""

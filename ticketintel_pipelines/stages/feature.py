@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from ticketintel_pipelines.contract import Domain
 from ticketintel_pipelines.features.carried import CarriedStates
 from ticketintel_pipelines.features.families import Family
+from ticketintel_pipelines.features.folds import stored_states
 from ticketintel_pipelines.lake.layout import DayRange, Lake, contiguous_ranges
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, answer, by_day, formula, hashes_by_day, read_table
@@ -258,7 +259,7 @@ class _Work:
             return
         if self.family.folds and self._carried is not None:
             store = self.workspace.states(self.domain, self.family.name)
-            store.commit(max(self._figures), self._carried.states(), self._after)
+            store.commit(max(self._figures), stored_states(self.family.folds, self._carried.states()), self._after)
         self.records.record(self.family.name, self._figures, self.run_id)
         self.records.connection.commit()
         self._carried, self._figures = None, {}

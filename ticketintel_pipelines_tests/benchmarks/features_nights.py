@@ -1,5 +1,6 @@
 """The folds night by night and as a backfill: states in the product's store, keys already numbers, as the lake has them."""
 
+import json
 import shutil
 import statistics
 import time
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ticketintel_pipelines.features.carried import CarriedStates
-from ticketintel_pipelines.features.folds import DAY
+from ticketintel_pipelines.features.folds import DAY, stored_states
 from ticketintel_pipelines.features.rows import SEEN, Rows
 from ticketintel_pipelines.features.store import StateStore
 from ticketintel_pipelines.stages.feature import STATES_CARRIED
@@ -62,8 +63,9 @@ class History:
 
     @property
     def written_mb(self) -> float:
-        """Size of the states that were written last."""
-        return max(self.store.path.glob("*.arrow"), key=lambda path: path.stat().st_mtime_ns).stat().st_size / 1e6
+        """Size of the states that the last night wrote, without merges."""
+        written: int = json.loads((self.store.path / "segments.json").read_text())["segments"][-1]["bytes"]
+        return written / 1e6
 
     def _fold_piece(self, source: Path, days: int, *, last: bool) -> None:
         table = pq.read_table(source)
@@ -77,7 +79,8 @@ class History:
             self._carried.keep(fold.name, learned)
         pq.write_table(features_of(self.engine, rows), self.folder / "features.parquet", compression="zstd")
         if last or len(self._carried) >= STATES_CARRIED:
-            self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), self._carried.states(), self._after)
+            states = stored_states(FOLDS, self._carried.states())
+            self.store.commit(FIRST_DAY + timedelta(days=self.day - 1), states, self._after)
             self._carried = None
 
 
@@ -87,8 +90,8 @@ class Nights:
 
     Some are measured in turn with those of the other days: of these the median wall time and the median of the processor's
     time. The mean of the processor's time is of the nights that led there, with all the merging of older states.
-    `written_mb` are the states that the last night wrote: those of the keys that it touched, which grow until wallets and sales
-    have lived as long as they do in this world.
+    `written_mb` are the states that the last night wrote: those of the keys that it touched. Of these, prices of an event grow
+    until it has been on sale as long as events are in this world.
     """
 
     day: int

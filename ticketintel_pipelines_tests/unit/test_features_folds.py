@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ticketintel_pipelines.features import folds as folds_module
 from ticketintel_pipelines.features import kernels
+from ticketintel_pipelines.features.carried import CarriedStates
 from ticketintel_pipelines.features.folds import (
     Aggregate,
     Distinct,
@@ -22,6 +23,7 @@ from ticketintel_pipelines.features.folds import (
     Median,
     Trailing,
     run_fold,
+    stored_states,
 )
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
 from ticketintel_pipelines.features.states import States
@@ -152,6 +154,27 @@ def test_history_in_pieces_is_answered_as_in_one_go(world: World, cuts: set[int]
             at_once = Kept()
             at_once.write(fold.name, whole[fold.name].states)
             assert kept.words(fold.name) == at_once.words(fold.name), fold
+
+
+@given(world=worlds, cuts=st.sets(instants, max_size=5), commits=st.lists(st.booleans(), min_size=6, max_size=6))
+@settings(max_examples=80, deadline=None)
+def test_states_that_were_stored_answer_as_those_in_memory(world: World, cuts: set[int], commits: list[bool]) -> None:
+    whole = run_all(world)
+    on_disk = Kept()
+    carried = CarriedStates(on_disk.read)
+    pieces: dict[str, list[Row]] = {fold.name: [] for fold in FOLDS}
+    for (since, until), commit in zip(pairwise([0, *sorted(cuts), END]), commits, strict=False):
+        piece = as_rows({table: [row for row in rows if since <= row[SEEN] < until] for table, rows in world.items()})
+        for fold in FOLDS:
+            folded = run_fold(fold, piece, until, carried.read)
+            carried.keep(fold.name, folded.states)
+            pieces[fold.name] += told(folded)
+        if commit:
+            for name, states in stored_states(FOLDS, carried.states()).items():
+                on_disk.write(name, states)
+            carried = CarriedStates(on_disk.read)
+    for fold in FOLDS:
+        assert pieces[fold.name] == told(whole[fold.name]), fold
 
 
 @given(world=worlds)

@@ -120,6 +120,16 @@ def test_a_reader_goes_on_with_what_it_was_made_for(store: StateStore) -> None:
     assert reader("fold", np.array([1], np.int64)).words.tolist() == [1]
 
 
+def test_states_of_another_layout_are_made_again(store: StateStore) -> None:
+    commit(store, day(0), {1: [1]})
+    listing = store.path / "segments.json"
+    listing.write_text(listing.read_text().replace('"layout": 2', '"layout": 1'))
+    assert store.checkpoint_before(day(1)) is None
+    store.commit(day(2), {"fold": states_of({2: [2]})}, None)
+    assert read(store, day(2), 1, 2) == [[], [2]]
+    assert len(list(store.path.glob("*.arrow"))) == 1
+
+
 STEPS = st.lists(
     st.tuples(st.integers(0, 12), st.dictionaries(st.integers(-6, 6), st.lists(st.integers(0, 9), max_size=3), max_size=8)),
     max_size=40,
