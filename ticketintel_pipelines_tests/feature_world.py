@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from ticketintel_pipelines.contract import ColumnType
-from ticketintel_pipelines.features.folds import DAY, MICROSECONDS
+from ticketintel_pipelines.features.folds import DAY, MICROSECONDS, stored_states
 from ticketintel_pipelines.features.rows import MISSING, SEEN, Integers, Rows, nullable
 from ticketintel_pipelines.features.states import no_states
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.stages.feature_rows import fold_all, formula, rows_of, start_of, with_centrality, with_columns
 from ticketintel_pipelines.ticketing.features.families import FAMILIES
+from ticketintel_pipelines_tests.kept_states import Kept
 
 DAYS = 40
 HORIZON = (DAYS + 1) * DAY
@@ -64,8 +65,10 @@ def observations(transactions: int, seed: int) -> dict[str, pa.Table]:
     }
 
 
-def in_one_go(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """The rows of every family."""
+def in_one_go(
+    tables: Mapping[str, pa.Table], horizon: int = HORIZON, kept: Mapping[str, Kept] | None = None
+) -> dict[str, pa.Table]:
+    """The rows of every family; what is stored of its states goes to `kept`."""
     arrow = dict(tables)
     rows = {name: rows_of(table, _whole_numbers(table)) for name, table in arrow.items()}
     with duckdb.connect() as engine:
@@ -74,7 +77,9 @@ def in_one_go(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
             if family.graph is not None:
                 asked = with_centrality(family.graph, asking, SPAN, partial(_of_days, rows[family.graph.of]))
             else:
-                answers, _ = fold_all(family, rows, HORIZON, no_states)
+                answers, states = fold_all(family, rows, horizon, no_states)
+                for name, stored in stored_states(family.folds, states).items() if kept is not None else ():
+                    kept[family.name].write(name, stored)
                 asked = with_columns(asking, answers)
             made = formula(engine, family, asked, {})
             whole = [column.name for column in family.columns if column.type is ColumnType.INTEGER]

@@ -26,8 +26,8 @@ from ticketintel_pipelines.features.folds import (
     stored_states,
 )
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, SEEN, Integers, Rows, nullable
-from ticketintel_pipelines.features.states import States
 from ticketintel_pipelines_tests.features_reference import answers_of
+from ticketintel_pipelines_tests.kept_states import Kept
 
 Row = dict[str, int | None]
 World = dict[str, list[Row]]
@@ -94,25 +94,6 @@ def told(folded: Folded) -> list[Row]:
 def run_all(world: World, threads: int = 1) -> dict[str, Folded]:
     tables = as_rows(world)
     return {fold.name: run_fold(fold, tables, END, threads=threads) for fold in FOLDS}
-
-
-class Kept:
-    """The states of keys between pieces of history."""
-
-    def __init__(self) -> None:
-        self._words: dict[tuple[str, int], Integers] = {}
-
-    def read(self, fold: str, wanted: Integers) -> States:
-        words = [self._words.get((fold, key), np.empty(0, np.int64)) for key in wanted.tolist()]
-        lengths = np.array([len(some) for some in words], np.int64)
-        return States.in_a_row(wanted, lengths, np.concatenate([np.empty(0, np.int64), *words]))
-
-    def write(self, fold: str, states: States) -> None:
-        for place, key in enumerate(states.keys.tolist()):
-            self._words[fold, key] = states.of_place(place).copy()
-
-    def words(self, fold: str) -> dict[int, list[int]]:
-        return {key: words.tolist() for (name, key), words in self._words.items() if name == fold and len(words)}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,6 +1,7 @@
 """A single transaction is answered from states exactly as the nightly batch answers it."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from ticketintel_pipelines.features.families import Graph
@@ -9,6 +10,7 @@ from ticketintel_pipelines.features.online import OnlineFeatures
 from ticketintel_pipelines.features.online_graph import OnlineGraph, no_moves
 from ticketintel_pipelines.features.rows import SEEN, Rows
 from ticketintel_pipelines_tests.feature_world import DESCRIBING, FAMILIES, in_one_go, in_order, no_states, observations
+from ticketintel_pipelines_tests.kept_states import Kept
 
 
 def test_transactions_one_at_a_time_equal_the_batch() -> None:
@@ -26,6 +28,34 @@ def test_transactions_one_at_a_time_equal_the_batch() -> None:
             compared += 1
         online.see(table, row)
     assert compared == 1000
+
+
+def test_transactions_after_a_night_equal_the_batch() -> None:
+    """Asked on top of what the store has of the days before, of which the values that a transaction brings are looked up."""
+    tables = observations(1000, seed=3)
+    night = 25 * DAY
+    batch = in_one_go(tables)
+    before = {name: table.filter(pc.less(table[SEEN], night)) for name, table in tables.items()}
+    kept = {family.name: Kept() for family in FAMILIES}
+    in_one_go(before, night, kept)
+    online = OnlineFeatures(
+        FAMILIES,
+        lambda family: kept[family.name].read,
+        lambda graph: Rows.from_arrow(before[graph.of], (SEEN, graph.giver, graph.receiver)),
+    )
+    expected = {family.name: batch[family.name].to_pylist() for family in DESCRIBING}
+    compared = 0
+    for table, place, row in in_order(tables):
+        if row[SEEN] < night:
+            continue
+        if table == "transactions":
+            found = online.features_for(table, row)
+            for family in DESCRIBING:
+                for column in family.features:
+                    assert found[column.name] == expected[family.name][place][column.name], (column.name, place)
+            compared += 1
+        online.see(table, row)
+    assert compared > 300
 
 
 def test_asking_leaves_no_trace() -> None:

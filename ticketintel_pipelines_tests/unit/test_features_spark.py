@@ -25,7 +25,7 @@ from ticketintel_pipelines.features.folds import (
 )
 from ticketintel_pipelines.features.rows import EVERYTHING, MISSING, Integers, Rows, nullable
 from ticketintel_pipelines.features.spark_session import local_session, why_not
-from ticketintel_pipelines.features.states import States  # fmt: skip
+from ticketintel_pipelines_tests.kept_states import Kept
 
 TRANSACTIONS, REFUNDS = 20_000, 3_000
 DAYS = 60
@@ -77,27 +77,7 @@ def piece(world: dict[str, Rows], first: int, last: int) -> dict[str, Rows]:
     return cut
 
 
-class Held:
-    """The newest states by fold and key, as a store holds them."""
-
-    def __init__(self) -> None:
-        self.words: dict[tuple[str, int], Integers] = {}
-
-    def read(self, fold: str, keys: Integers) -> States:
-        found = [self.words.get((fold, key), np.empty(0, np.int64)) for key in keys.tolist()]
-        lengths = np.array([len(words) for words in found], np.int64)
-        return States.in_a_row(keys, lengths, np.concatenate([np.empty(0, np.int64), *found]))
-
-    def write(self, fold: str, states: States) -> None:
-        for place, key in enumerate(states.keys.tolist()):
-            self.words[fold, key] = states.of_place(place).copy()
-
-    @property
-    def without_empty(self) -> dict[tuple[str, int], list[int]]:
-        return {name: words.tolist() for name, words in self.words.items() if len(words)}
-
-
-def on_one_machine(tables: dict[str, Rows], horizon: int, held: Held) -> dict[str, Integers]:
+def on_one_machine(tables: dict[str, Rows], horizon: int, held: Kept) -> dict[str, Integers]:
     answers: dict[str, Integers] = {}
     for fold in FOLDS:
         folded = run_fold(fold, tables, horizon, held.read)
@@ -123,7 +103,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_every_aggregate_equals_the_engine_row_for_row_from_piece_to_piece(session: Any) -> None:
-    world, held, states = simulated_world(), Held(), None
+    world, held, states = simulated_world(), Kept(), None
     for first, last in ((0, 25), (25, DAYS)):
         tables = piece(world, first, last)
         frames = {name: spark.frame_of(session, rows) for name, rows in tables.items()}
@@ -138,7 +118,7 @@ def test_every_aggregate_equals_the_engine_row_for_row_from_piece_to_piece(sessi
 def test_rows_at_hand_are_answered_as_by_the_engine(session: Any) -> None:
     folds = [FOLDS[0], FOLDS[1], FOLDS[3]]
     tables, horizon = piece(simulated_world(), 0, 10), 10 * DAY
-    held = Held()
+    held = Kept()
     for name, stored in stored_states(folds, {fold.name: run_fold(fold, tables, horizon).states for fold in folds}).items():
         held.write(name, stored)
     later, horizon = piece(simulated_world(), 10, 20), 20 * DAY
