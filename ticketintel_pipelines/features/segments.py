@@ -2,14 +2,16 @@
 
 A segment is an Arrow file. Its rows are the places of keys and the words of their states, fold after fold, in order of the
 places; the metadata of each record batch say how many of its rows belong to which fold. The place of a key is a number that
-nothing but the key determines and that is spread evenly, so that equal ranges hold about as many keys each.
+nothing but the key determines and that is spread evenly, so that equal ranges hold about as many keys each. Behind the rows of
+a batch stands one more for each of its folds: bits that say which ranges hold none, so that most of the keys that a segment
+does not have are not looked for in it.
 """
 
 import json
 import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,17 +29,25 @@ SPREAD = np.uint64(0x9E3779B97F4A7C15)
 GATHERED = np.uint64(pow(int(SPREAD), -1, 2**64))
 """What undoes it."""
 
+RANGES_PER_ROW = 8
+"""About every eighth range is occupied, or every fourth: a bit each."""
+
 MERGED_ROWS, MERGED_WORDS = 1 << 19, 1 << 23
 """About what of a fold is merged at once, in memory."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """States of one fold in order of their places: the words of row i are `words[bounds[i]:bounds[i + 1]]`."""
+    """States of one fold in order of their places: the words of row i are `words[bounds[i]:bounds[i + 1]]`.
+
+    `occupied` has a bit for each of so many equal ranges from the first place to the last one, 1 where it holds places; it is
+    empty where nobody looked.
+    """
 
     places: Integers
     bounds: Integers
     words: Integers
+    occupied: Integers = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def of(cls, states: States) -> "Block":
@@ -73,11 +83,14 @@ def write_segment(path: Path, batches: Iterable[Mapping[str, Block]]) -> int:
 
 
 def _batch(blocks: Sequence[Block]) -> pa.RecordBatch:
-    ends = np.cumsum([0, *(len(block.words) for block in blocks)])
+    """The rows of some blocks, whose words are theirs alone, and behind them a row for each of what is occupied."""
+    ends = np.cumsum([0, *(len(block.words) for block in blocks), *(len(block.occupied) for block in blocks)])
     bounds = [block.bounds[:-1] - block.bounds[0] + end for block, end in zip(blocks, ends, strict=False)]
-    words = np.concatenate([block.words for block in blocks])
-    lists = pa.LargeListArray.from_arrays(np.concatenate([*bounds, ends[-1:]]), words)
-    return pa.record_batch([np.concatenate([block.places for block in blocks]), lists], schema=SCHEMA)
+    words = np.concatenate([*(block.words for block in blocks), *(block.occupied for block in blocks)])
+    lists = pa.LargeListArray.from_arrays(np.concatenate([*bounds, ends[len(blocks) :]]), words)
+    return pa.record_batch(
+        [np.concatenate([*(block.places for block in blocks), np.zeros(len(blocks), np.int64)]), lists], schema=SCHEMA
+    )
 
 
 class Segment:
@@ -95,11 +108,13 @@ class Segment:
             self._add(json.loads(metadata[b"folds"]), places.to_numpy(), lists.offsets.to_numpy(), lists.values.to_numpy())
 
     def _add(self, folds: list[tuple[str, int]], places: Integers, bounds: Integers, words: Integers) -> None:
-        first = 0
+        first, behind = 0, len(places) - len(folds)
         for fold, rows in folds:
-            block = Block(places[first : first + rows], bounds[first : first + rows + 1], words)
+            occupied = words[bounds[behind] : bounds[behind + 1]]
+            block = Block(places[first : first + rows], bounds[first : first + rows + 1], words, occupied)
             self.blocks.setdefault(fold, []).append(block)
             first += rows
+            behind += 1
 
     def let_go(self) -> None:
         """Its pages no longer count as memory of this process; they are mapped again when they are looked at."""
@@ -117,7 +132,7 @@ def find_states(segments: Sequence[Segment], fold: str, keys: Integers) -> State
     found: list[tuple[Block, Integers, Integers]] = []
     left = len(keys)
     for block in (block for segment in reversed(segments) for block in segment.blocks.get(fold, ())):
-        before, left = left, find_rows(block.places, wanted, askers, left, rows)
+        before, left = left, find_rows(block.places, block.occupied, wanted, askers, left, rows)
         if left < before:
             found.append((block, rows[left:before], askers[left:before]))
         if not left:
@@ -138,7 +153,9 @@ def merge(segments: Sequence[Segment]) -> Iterator[dict[str, Block]]:
         rows = sum(len(block.places) for block in blocks)
         words = sum(int(block.bounds[-1] - block.bounds[0]) for block in blocks)
         ranges = 1 + max(rows // MERGED_ROWS, words // MERGED_WORDS)
-        edges = [-(2**63) + number * 2**64 // ranges for number in range(1, ranges)]
+        # Cut where the largest block has equal parts: places of pairs lie together by their values, of which there may be few.
+        largest = max(blocks, key=lambda block: len(block.places)).places
+        edges = [largest[number * len(largest) // ranges] for number in range(1, ranges)]
         cuts = [[0, *np.searchsorted(block.places, edges).tolist(), len(block.places)] for block in blocks]
         for number in range(ranges):
             merged = _merged([(block, cut[number], cut[number + 1]) for block, cut in zip(blocks, cuts, strict=True)])
@@ -165,4 +182,12 @@ def _merged(parts: Sequence[tuple[Block, int, int]]) -> Block:
     for (block, first, _), (begin, end) in zip(parts, pairwise(ends), strict=True):
         mine = np.flatnonzero((order >= begin) & (order < end))
         copy_rows(block.bounds, block.words, order[mine] - begin + first, bounds[mine], words)
-    return Block(places[kept], bounds, words)
+    return Block(places[kept], bounds, words, _occupied(places[kept]))
+
+
+def _occupied(places: Integers) -> Integers:
+    from ticketintel_pipelines.features.segment_kernels import mark_ranges
+
+    occupied = np.zeros(1 << (RANGES_PER_ROW * len(places) // 64).bit_length(), np.int64)
+    mark_ranges(places, occupied)
+    return occupied

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ticketintel_pipelines.features import segments
 from ticketintel_pipelines.features import store as store_module
-from ticketintel_pipelines.features.segments import Block
+from ticketintel_pipelines.features.segments import Block, Segment
 from ticketintel_pipelines.features.states import States
 from ticketintel_pipelines.features.store import KEPT_DAYS, StateStore
 
@@ -110,6 +110,20 @@ def test_files_stay_few(store: StateStore) -> None:
         most = max(most, len(list(store.path.iterdir())))
     assert most < KEPT_DAYS + 20
     assert read(store, day(199), *range(200)) == [[number] for number in range(200)]
+
+
+def test_what_is_merged_has_the_keys_it_was_made_of_and_no_others(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    wanted = random.integers(-(2**63), 2**63 - 1, 30_000)
+    nights = [wanted[:8_000], wanted[6_000:20_000]]
+    paths = [tmp_path / str(number) for number in range(3)]
+    for number, keys in enumerate(nights):
+        states = States.in_a_row(keys, np.ones(len(keys), np.int64), np.full(len(keys), number))
+        segments.write_segment(paths[number], [{"fold": Block.of(states)}])
+    segments.write_segment(paths[2], segments.merge([Segment(path) for path in paths[:2]]))
+    found = segments.find_states([Segment(paths[2])], "fold", wanted)
+    assert found.lengths.tolist() == [1] * 20_000 + [0] * 10_000
+    assert found.words.tolist() == [0] * 6_000 + [1] * 14_000
 
 
 def test_a_reader_goes_on_with_what_it_was_made_for(store: StateStore) -> None:
