@@ -9,34 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ticketintel_pipelines.features.places import pair_keys
 from ticketintel_pipelines.features.rows import MISSING, Integers
-from ticketintel_pipelines.features.segments import keys_at, places_of
 from ticketintel_pipelines.features.states import ReadStates, States
-
-MIXING = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-"""Odd numbers, with which products of 64 bits are well mixed: those of SplitMix64."""
-BITS_OF_VALUE = np.uint64(12)
 
 
 def pairs_of(fold: str) -> str:
-    """The name under which a fold's pairs are stored; no fold has it, for names have no spaces."""
+    """The name under which a fold's pairs are stored. No fold has it, for their names have no spaces."""
     return f"{fold} pairs"
-
-
-def pair_keys(keys: Integers, values: Integers) -> Integers:
-    """A key for each pair of a key and a value.
-
-    Pairs of a value lie together in the order of segments: they are looked up where the value occurs, not in a whole history
-    that it was no part of. A hash of 64 bits: among a hundred million pairs two have the same one once in a thousand histories.
-    """
-    of_value = places_of(values).view(np.uint64)
-    mixed = keys.view(np.uint64) * MIXING[-1] ^ of_value
-    for multiplier in MIXING:
-        mixed ^= mixed >> np.uint64(31)
-        mixed *= multiplier
-    mixed ^= mixed >> np.uint64(32)
-    above = np.uint64(64) - BITS_OF_VALUE
-    return keys_at((of_value >> above << above | mixed >> BITS_OF_VALUE).view(np.int64))
 
 
 def with_listed(fold: str, states: States, met: Sequence[tuple[Integers, Integers]], read_states: ReadStates) -> States:

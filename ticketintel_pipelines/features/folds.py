@@ -145,7 +145,7 @@ class Fold:
     `asked_by` that a `Distinct` compares.
 
     Raises:
-        ValueError: a `Distinct` or `Median` of other than one value, or a `Trailing` without windows.
+        ValueError: a `Distinct` or `Median` of other than one value, a `Trailing` without windows, or a name with a space.
     """
 
     name: str
@@ -158,6 +158,8 @@ class Fold:
     asked_value: str | None = None
 
     def __post_init__(self) -> None:
+        if " " in self.name:
+            raise ValueError(f"fold {self.name!r}: its name is part of names of columns and must have no space")
         if isinstance(self.aggregate, Distinct | Median) and len(self.values) != 1:
             raise ValueError(f"fold {self.name}: it takes exactly one value, not {len(self.values)}")
         if isinstance(self.aggregate, Trailing) and (not self.aggregate.spans or min(self.aggregate.spans.values()) <= 0):

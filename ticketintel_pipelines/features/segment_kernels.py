@@ -1,4 +1,4 @@
-"""The compiled loops behind segments of states: finding rows in sorted keys, and copying their words."""
+"""The compiled loops behind segments of states: finding rows by their places, noting where there are any, copying words."""
 
 import numpy as np
 from numba import njit, types
@@ -33,7 +33,7 @@ def mark_ranges(places: Integers, occupied: Integers) -> None:
 def find_rows(places: Integers, occupied: Integers, wanted: Integers, askers: Integers, count: int, rows: Integers) -> int:
     """Find the first `count` wanted places among `places`; returns how many are not there.
 
-    Where `occupied` has bits for ranges, a place in one that is not is not searched for.
+    `occupied` is what `mark_ranges` made of them, or empty. What it says is not there is not searched for.
 
     Both ascend, so that a search begins where the last one ended. Who asked for a place that is there goes, with its row,
     behind those that are still asking: `askers[left:count]` and `rows[left:count]`; the others are `wanted[:left]` and

@@ -1,10 +1,9 @@
 """Segments: files of states that are written once, in order of their keys, and found again by searching in mapped memory.
 
 A segment is an Arrow file. Its rows are the places of keys and the words of their states, fold after fold, in order of the
-places; the metadata of each record batch say how many of its rows belong to which fold. The place of a key is a number that
-nothing but the key determines and that is spread evenly, so that equal ranges hold about as many keys each. Behind the rows of
-a batch stands one more for each of its folds: bits that say which ranges hold none, so that most of the keys that a segment
-does not have are not looked for in it.
+places; the metadata of each record batch say how many of its rows belong to which fold. Behind the rows of a batch stands one
+more for each of its folds: bits that say which ranges of places hold any, so that a key whose range is empty is not searched
+for. Places of keys are spread evenly, and few ranges are occupied; those of pairs lie together by value (`places`).
 """
 
 import json
@@ -18,30 +17,26 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ticketintel_pipelines.features.places import places_of
 from ticketintel_pipelines.features.rows import Integers
 from ticketintel_pipelines.features.states import States
 
 SCHEMA = pa.schema([("place", pa.int64()), ("words", pa.large_list(pa.int64()))])
 
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""Odd, so that multiplying by it (modulo 2**64) gives different keys different places: Fibonacci hashing."""
-
-GATHERED = np.uint64(pow(int(SPREAD), -1, 2**64))
-"""What undoes it."""
-
 RANGES_PER_ROW = 8
-"""About every eighth range is occupied, or every fourth: a bit each."""
+"""At least, with a bit each: most are empty where places are spread evenly."""
 
 MERGED_ROWS, MERGED_WORDS = 1 << 19, 1 << 23
 """About what of a fold is merged at once, in memory."""
+SAMPLED_OF_A_RANGE = 64
 
 
 @dataclass(frozen=True)
 class Block:
     """States of one fold in order of their places: the words of row i are `words[bounds[i]:bounds[i + 1]]`.
 
-    `occupied` has a bit for each of so many equal ranges from the first place to the last one, 1 where it holds places; it is
-    empty where nobody looked.
+    `occupied` has a bit for each of so many equal ranges from the first place on, 1 where it holds places; it is empty where
+    nobody looked.
     """
 
     places: Integers
@@ -56,18 +51,6 @@ class Block:
         places = places_of(states.keys)
         order = np.argsort(places)
         return cls(places[order], *gather(states.starts, states.words, states.lengths, order))
-
-
-def places_of(keys: Integers) -> Integers:
-    """Where keys stand in the order of segments."""
-    found: Integers = (keys.view(np.uint64) * SPREAD).view(np.int64)
-    return found
-
-
-def keys_at(places: Integers) -> Integers:
-    """The keys that stand at places: the other way round."""
-    found: Integers = (places.view(np.uint64) * GATHERED).view(np.int64)
-    return found
 
 
 def write_segment(path: Path, batches: Iterable[Mapping[str, Block]]) -> int:
@@ -153,9 +136,10 @@ def merge(segments: Sequence[Segment]) -> Iterator[dict[str, Block]]:
         rows = sum(len(block.places) for block in blocks)
         words = sum(int(block.bounds[-1] - block.bounds[0]) for block in blocks)
         ranges = 1 + max(rows // MERGED_ROWS, words // MERGED_WORDS)
-        # Cut where the largest block has equal parts: places of pairs lie together by their values, of which there may be few.
-        largest = max(blocks, key=lambda block: len(block.places)).places
-        edges = [largest[number * len(largest) // ranges] for number in range(1, ranges)]
+        # Places of pairs lie together by their values, of which there may be few: only the places themselves say where to cut.
+        step = max(1, rows // (SAMPLED_OF_A_RANGE * ranges))
+        sample = np.sort(np.concatenate([block.places[::step] for block in blocks]))
+        edges = [sample[number * len(sample) // ranges] for number in range(1, ranges)]
         cuts = [[0, *np.searchsorted(block.places, edges).tolist(), len(block.places)] for block in blocks]
         for number in range(ranges):
             merged = _merged([(block, cut[number], cut[number + 1]) for block, cut in zip(blocks, cuts, strict=True)])

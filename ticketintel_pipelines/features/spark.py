@@ -35,7 +35,8 @@ def run_fold_on_spark(
     Args:
         tables: the rows by table. All entries are new: none of them is in the states yet.
         horizon: microseconds since 1970; no row that comes later is seen before it.
-        states: those that earlier rows led to, of this fold and perhaps of others; None where history begins.
+        states: those that earlier rows led to, of this fold and perhaps of others; None where history begins. Those of a store
+            as `states_before` reads them for these rows.
 
     Returns:
         the answers by `row`, null where there is none; rows without a key are not in it. And the states of all the fold's keys,

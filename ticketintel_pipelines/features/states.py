@@ -35,7 +35,10 @@ class States:
 
 
 ReadStates = Callable[[str, Integers], States]
-"""The states of a fold, named first, for these keys, in their order."""
+"""The states of a fold, named first, for these keys, in their order.
+
+What is stored of some folds goes by more names than the fold's own (`distinct.pairs_of`); these are read in the same way.
+"""
 
 
 def no_states(fold: str, keys: Integers) -> States:

@@ -8,7 +8,7 @@ a state is written again, grow with the logarithm of the history.
 A *checkpoint* is a day at whose end the state of every key can be read; from it the following days can be worked out again.
 Segments are never changed. Which of them count says one small file that is replaced as a whole, after everything it names is
 on disk: a process that dies leaves what was committed last, and files that the next commit removes. Everything in here can be
-made anew from the observations in the lake.
+made anew from the observations in the lake, as far back as retention has left them.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ KEPT_DAYS = 35
 """Rows that come later than this have their features worked out from the beginning again."""
 
 LAYOUT = 2
-"""Of states in segments. Those of another one are not read: they are made anew from the observations."""
+"""Of states in segments. Those of another one are not read: they are made anew from the observations that are held."""
 
 GROWTH = 8
 """More would merge less often, and leave more segments to look into."""

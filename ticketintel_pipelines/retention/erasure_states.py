@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
-from ticketintel_pipelines.features.segments import Segment, places_of
+from ticketintel_pipelines.features.places import places_of
+from ticketintel_pipelines.features.segments import Segment
 from ticketintel_pipelines.retention.erasure_person import Person
 from ticketintel_pipelines.retention.erasure_places import NOTHING, Found, hash_of_files
 
@@ -50,7 +51,10 @@ class StatesPlace:
 
 
 def _count(segment: Segment, keys: np.ndarray, places: np.ndarray) -> int:
-    """The states that belong to some keys, or that have one of them among their words."""
+    """The states that belong to some keys, or that have one of them among their words.
+
+    Pairs of these keys with values are not counted; who has any has a state that is.
+    """
     found = 0
     for blocks in segment.blocks.values():
         for block in blocks:

@@ -66,8 +66,8 @@ def bring_family_up_to_date(
         if stale:
             if family.folds:
                 records.unfinish_from(family.name, stale[0])
-            work = _Work(workspace, domain, family, inputs, known, records, run_id, report, _checkpoints_up_to(stale[-1]))
-            for piece in _pieces(workspace, domain, family, inputs, stale):
+            work = _Work(workspace, domain, family, inputs, known, records, run_id, report, set(stale))
+            for piece in _pieces(workspace, domain, family, inputs, stale, _first_held(records, family)):
                 work.work_out(piece)
                 progress(f"{family.name}: {piece} done")
             work.commit()
@@ -160,16 +160,20 @@ def _pieces(
     family: Family,
     inputs: Mapping[str, Mapping[date, FeatureDay]],
     stale: list[date],
+    first_held: date | None,
 ) -> Iterator[DayRange]:
     """Runs of days with no more rows than the settings allow.
 
-    With folds they begin on the day after the last checkpoint, and none goes beyond a day whose states are to be kept.
+    With folds they begin on the day after the last checkpoint, or where there is none with the first day that is held, and none
+    goes beyond a day whose states are to be kept.
     """
     ends: set[date] = set()
     if family.folds:
         ends = _checkpoints_up_to(stale[-1])
         checkpoint = workspace.states(domain, family.name).checkpoint_before(stale[0])
         first = checkpoint + timedelta(days=1) if checkpoint else min(day for days in inputs.values() for day in days)
+        if first_held is not None:
+            first = max(first, first_held)
         stale = DayRange(min(first, stale[0]), stale[-1]).days
     piece: list[date] = []
     rows = 0
@@ -195,6 +199,7 @@ class _Work:
     """The pieces of one family, in order of days. States are carried along in memory and committed from time to time.
 
     A piece's partitions come first, then the states, then the record. Killed in between, it is still stale and is done again.
+    Days before the stale ones are folded for their states; their rows stay, which may know of days that are no longer held.
     """
 
     workspace: Workspace
@@ -205,7 +210,7 @@ class _Work:
     records: FeatureDays
     run_id: str
     report: FamilyReport
-    checkpoints: set[date]
+    stale: set[date]
     _after: date | None = None
     """The checkpoint that the carried states stand on."""
     _carried: CarriedStates | None = None
@@ -226,7 +231,7 @@ class _Work:
         self._replace(lake, piece, table)
         for fold, states in answered.states.items():
             self._carried.keep(fold, states)
-        if not family.folds or len(self._carried) >= STATES_CARRIED or piece.last in self.checkpoints:
+        if not family.folds or len(self._carried) >= STATES_CARRIED or piece.last in _checkpoints_up_to(max(self.stale)):
             self.commit()
 
     def _replace(self, lake: Lake, piece: DayRange, table: pa.Table | None) -> None:
@@ -236,8 +241,9 @@ class _Work:
         figures = {
             day: FeatureDay(len(rows[day]), contents[day], hashes[day]) if day in rows else FeatureDay(0, "", hashes[day])
             for day in piece.days
+            if day in self.stale
         }
-        changed = [day for day in piece.days if self._differs(day, figures[day])]
+        changed = [day for day, of_day in figures.items() if self._differs(day, of_day)]
         with scratch_folder(lake) as scratch:
             parts = {day: scratch / f"{day}.parquet" for day in changed if day in rows}
             for day, part in parts.items():

@@ -1,10 +1,12 @@
 """Frozen days: what retention took away is not worked out again as if it had never been, and what comes late is told of."""
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ticketintel_pipelines.errors import PublishRefusedError
@@ -175,6 +177,26 @@ def test_folds_go_on_from_the_first_checkpoint_whose_days_are_all_there(workspac
     report = folding.work(workspace, family, folding.DAYS)
     assert report.worked_out == days[8:], "states of the end of the eighth day are kept, and none of the sixth"
     assert folding.result(workspace, family).equals(before), "nothing that was purged is missing from what follows"
+    assert folding.work(workspace, family, folding.DAYS).worked_out == []
+
+
+def test_without_states_days_that_are_known_stay_and_new_ones_go_on_from_what_is_held(workspace: Workspace, family) -> None:
+    see, table, days = folding.See(workspace), folding._rows(6), folding.DAYS.days
+    see(table)
+    folding.work(workspace, family, DayRange(days[0], days[-2]))
+    before = folding.result(workspace, family, days[:-1])
+    lake = workspace.lake(TICKETING)
+    for day in days[:6]:
+        lake.part(FEATURE_STAGE, "seen_visits", day).unlink()
+    retain_from(workspace, f"{FEATURE_STAGE}/seen_visits", days[6])
+    shutil.rmtree(workspace.states(TICKETING, family.name).path)
+    report = folding.work(workspace, family, folding.DAYS)
+    assert (report.worked_out, report.changed) == (days[6:], [days[-1]])
+    assert folding.result(workspace, family, days[:-1]).equals(before)
+    held = table.filter(pc.greater_equal(table["seen"], folding.start_of(days[6])))
+    expected = folding.in_one_go(held, family)
+    last = expected.filter(pc.greater_equal(expected["seen"], folding.start_of(days[-1])))
+    assert folding.result(workspace, family, days[-1:]).equals(last)
     assert folding.work(workspace, family, folding.DAYS).worked_out == []
 
 

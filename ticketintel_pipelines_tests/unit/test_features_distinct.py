@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ticketintel_pipelines.features.distinct import pair_keys, pairs_of
+from ticketintel_pipelines.features.distinct import pairs_of
 from ticketintel_pipelines.features.folds import Distinct, Fold, run_fold, stored_states
+from ticketintel_pipelines.features.places import keys_at, pair_keys, places_of
 from ticketintel_pipelines.features.rows import Integers, Rows
-from ticketintel_pipelines.features.segments import keys_at, places_of
 from ticketintel_pipelines.features.states import States
 
 FOLD = Fold("kinds", "facts", "key", Distinct(), "facts", "key", ("kind",), "kind")

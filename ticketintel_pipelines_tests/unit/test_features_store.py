@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ticketintel_pipelines.features import segments
 from ticketintel_pipelines.features import store as store_module
+from ticketintel_pipelines.features.places import pair_keys
 from ticketintel_pipelines.features.segments import Block, Segment
 from ticketintel_pipelines.features.states import States
 from ticketintel_pipelines.features.store import KEPT_DAYS, StateStore
@@ -124,6 +125,28 @@ def test_what_is_merged_has_the_keys_it_was_made_of_and_no_others(tmp_path: Path
     found = segments.find_states([Segment(paths[2])], "fold", wanted)
     assert found.lengths.tolist() == [1] * 20_000 + [0] * 10_000
     assert found.words.tolist() == [0] * 6_000 + [1] * 14_000
+
+
+def test_what_was_merged_is_merged_again_in_parts_of_about_equal_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With places spread evenly, and with those of pairs that have five values."""
+    monkeypatch.setattr(segments, "MERGED_ROWS", 1000)
+    random = np.random.default_rng(3)
+    merged = []
+    for number in range(4):
+        paths = [tmp_path / f"{number}-{part}" for part in range(3)]
+        for path in paths[:2]:
+            keys = random.integers(-(2**63), 2**63 - 1, 4_000)
+            pairs = pair_keys(keys, random.integers(0, 5, len(keys)))
+            blocks = {
+                name: Block.of(States.in_a_row(of, np.ones_like(of), of)) for name, of in (("keys", keys), ("pairs", pairs))
+            }
+            segments.write_segment(path, [blocks])
+        segments.write_segment(paths[2], segments.merge([Segment(path) for path in paths[:2]]))
+        merged.append(Segment(paths[2]))
+    sizes = [len(block.places) for batch in segments.merge(merged) for block in batch.values()]
+    assert sum(sizes) == 64_000
+    assert max(sizes) < 1500
+    assert min(sizes) > 500
 
 
 def test_a_reader_goes_on_with_what_it_was_made_for(store: StateStore) -> None:
