@@ -7,20 +7,20 @@ asked again there, where each column is judged by itself and the sentence about 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from ticketintel_pipelines.chain.hexadecimal import string_buffers
+from ticketintel_pipelines.day_numbers import day_number, day_of
 from ticketintel_pipelines.intake.casting import Cast
 from ticketintel_pipelines.intake.reading import RawRelation
 from ticketintel_pipelines.lake.engine import fetch_rows, stream
 
 BATCH_ROWS = 8_192
 """Small enough for a column's texts to stay in the processor's cache between being written and being judged."""
-EPOCH = date(1970, 1, 1)
 DAY_MICROSECONDS = 86_400 * 10**6
 PREFIX = b"0x"
 LOWER_DIGITS = b"0123456789abcdef"
@@ -77,7 +77,7 @@ def _days(
     # Taken before the file is read: at the bound this is stricter than the question that follows.
     latest = time.time_ns() // 1_000 + DAY_MICROSECONDS
     # The division rounds towards zero, which is another day before 1970.
-    earliest = max((first_day - EPOCH).days * DAY_MICROSECONDS, 0)
+    earliest = max(day_number(first_day) * DAY_MICROSECONDS, 0)
     # Only as a filter: elsewhere DuckDB may answer a condition from a Parquet file's statistics, which leave NaN out.
     misfit = " OR ".join(f"({cast.misfit})" for cast in casts if cast.misfit) or "false"
     instant = f"epoch_us({clock.sql})"
@@ -90,7 +90,7 @@ def _days(
     for day, rows, first, last, misfits in counted:
         if day is None or misfits or first < earliest or last > latest:
             return None
-        days[EPOCH + timedelta(days=day)] = rows
+        days[day_of(day)] = rows
     return days
 
 

@@ -39,6 +39,11 @@ class Comparison:
         """Whether the model is worse, with an interval that excludes zero."""
         return self.apart.high < 0
 
+    @property
+    def verb(self) -> str:
+        """What stands in a sentence between the model and its baseline."""
+        return "beats" if self.beats else ("is worse than" if self.loses else "cannot be told from")
+
 
 @dataclass(frozen=True)
 class Assessment:

@@ -1,8 +1,8 @@
 """How a report says numbers, and its verdict in words."""
 
 import math
-from datetime import UTC, datetime, timedelta
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.learning.evaluated import AT_THRESHOLD, CARDS, COST, TOP, Comparison, Evaluation, Figure
 from ticketintel_pipelines.learning.intervals import Difference, Measured
 from ticketintel_pipelines.learning.tested import BASELINE, CHAMPION
@@ -59,7 +59,7 @@ def title(figure: Figure, operating_threshold: float) -> str:
 
 def day(number_of_day: int) -> str:
     """A day since 1970 UTC as a date."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number_of_day)).date().isoformat()
+    return day_of(number_of_day).isoformat()
 
 
 def chance(value: float) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import psycopg
 
 from ticketintel_pipelines.contract import Domain
+from ticketintel_pipelines.day_numbers import day_number, day_of
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.declaration import Model
@@ -32,7 +33,6 @@ from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays
 
-EPOCH = date(1970, 1, 1)
 AGREEMENT_ROWS = 2_000
 TESTED_FILE, EVALUATION_FILE, BATTERY_FILE = "tested.npz", "evaluation.json", "battery.json"
 CAUTIONS_FILE = "cautions.json"
@@ -276,16 +276,6 @@ def unscored_days(connection: psycopg.Connection, learning: Learning, scoring: S
             or (day not in scored and figures.rows and day > last_day)
         )
     ]
-
-
-def day_number(day: date) -> int:
-    """Days since 1970."""
-    return (day - EPOCH).days
-
-
-def day_of(number: int) -> date:
-    """The day of a number of days since 1970."""
-    return EPOCH + timedelta(days=number)
 
 
 def _content(workspace: Workspace, learning: Learning) -> dict[date, str]:

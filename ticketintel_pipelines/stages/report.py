@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ticketintel_pipelines.day_numbers import day_number
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.examples import DAY, TooFewExamplesError
 from ticketintel_pipelines.learning.splits import training_rows
@@ -15,7 +16,6 @@ from ticketintel_pipelines.stages.learning import (
     CAUTIONS_FILE,
     TESTED_FILE,
     Learning,
-    day_number,
 )
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse import model_registry

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.learning.examples import DAY
 from ticketintel_pipelines.learning.matrix import matrix
@@ -21,7 +22,7 @@ from ticketintel_pipelines.learning.metrics import average_precision
 from ticketintel_pipelines.learning.usual import independent
 from ticketintel_pipelines.stages.evidence import evidence_folder
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE
-from ticketintel_pipelines.stages.learning import REFERENCE_FILE, USUAL_FILE, Learning, day_of
+from ticketintel_pipelines.stages.learning import REFERENCE_FILE, USUAL_FILE, Learning
 from ticketintel_pipelines.stages.score import SCORE_STAGE, Scoring
 from ticketintel_pipelines.stages.workspace import Workspace
 from ticketintel_pipelines.warehouse.feature_days import FeatureDays

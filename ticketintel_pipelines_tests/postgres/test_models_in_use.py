@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ticketintel_pipelines.contract import Column, ColumnType
+from ticketintel_pipelines.day_numbers import day_number, day_of
 from ticketintel_pipelines.errors import BadInputError
 from ticketintel_pipelines.lake.layout import DayRange
 from ticketintel_pipelines.lake.partitions import scratch_folder, swap_in
@@ -17,11 +18,10 @@ from ticketintel_pipelines.learning.declaration import Decision
 from ticketintel_pipelines.learning.examples import DAY, NEVER, Examples
 from ticketintel_pipelines.learning.leaks import LeakError
 from ticketintel_pipelines.learning.registry import DamagedModelError, Registry
-from ticketintel_pipelines.stages import learning as stage
 from ticketintel_pipelines.stages import score
 from ticketintel_pipelines.stages.evidence import outcome
 from ticketintel_pipelines.stages.feature_rows import FEATURE_STAGE, content_hash
-from ticketintel_pipelines.stages.learning import Learned, Learning, champion_of, day_number, learn, unscored_days
+from ticketintel_pipelines.stages.learning import Learned, Learning, champion_of, learn, unscored_days
 from ticketintel_pipelines.stages.report import write_report
 from ticketintel_pipelines.stages.rescore import rescore_day
 from ticketintel_pipelines.stages.score import ScoreReport, Scoring, score_days
@@ -94,7 +94,7 @@ class Deployment:
 
 
 def _day(number: int) -> date:
-    return stage.day_of(int(number))
+    return day_of(int(number))
 
 
 @pytest.fixture

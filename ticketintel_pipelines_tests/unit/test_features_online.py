@@ -1,6 +1,9 @@
 """A single transaction is answered from states exactly as the nightly batch answers it."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -13,40 +16,13 @@ from ticketintel_pipelines_tests.feature_world import DESCRIBING, FAMILIES, in_o
 from ticketintel_pipelines_tests.kept_states import Kept
 
 
-def test_transactions_one_at_a_time_equal_the_batch() -> None:
-    tables = observations(1000, seed=1)
+def assert_asked_as_the_batch(online: OnlineFeatures, tables: Mapping[str, pa.Table], since: int) -> int:
+    """Replay what was seen from an instant on; returns how many transactions were compared."""
     batch = in_one_go(tables)
-    expected = {family.name: batch[family.name].to_pylist() for family in DESCRIBING}
-    online = OnlineFeatures(FAMILIES, lambda family: no_states, no_moves)
-    compared = 0
-    for table, place, row in in_order(tables):
-        if table == "transactions":
-            found = online.features_for(table, row)
-            for family in DESCRIBING:
-                for column in family.features:
-                    assert found[column.name] == expected[family.name][place][column.name], (column.name, place)
-            compared += 1
-        online.see(table, row)
-    assert compared == 1000
-
-
-def test_transactions_after_a_night_equal_the_batch() -> None:
-    """Asked on top of what the store has of the days before, of which the values that a transaction brings are looked up."""
-    tables = observations(1000, seed=3)
-    night = 25 * DAY
-    batch = in_one_go(tables)
-    before = {name: table.filter(pc.less(table[SEEN], night)) for name, table in tables.items()}
-    kept = {family.name: Kept() for family in FAMILIES}
-    in_one_go(before, night, kept)
-    online = OnlineFeatures(
-        FAMILIES,
-        lambda family: kept[family.name].read,
-        lambda graph: Rows.from_arrow(before[graph.of], (SEEN, graph.giver, graph.receiver)),
-    )
     expected = {family.name: batch[family.name].to_pylist() for family in DESCRIBING}
     compared = 0
     for table, place, row in in_order(tables):
-        if row[SEEN] < night:
+        if row[SEEN] < since:
             continue
         if table == "transactions":
             found = online.features_for(table, row)
@@ -55,7 +31,26 @@ def test_transactions_after_a_night_equal_the_batch() -> None:
                     assert found[column.name] == expected[family.name][place][column.name], (column.name, place)
             compared += 1
         online.see(table, row)
-    assert compared > 300
+    return compared
+
+
+def test_transactions_one_at_a_time_equal_the_batch() -> None:
+    online = OnlineFeatures(FAMILIES, lambda family: no_states, no_moves)
+    assert assert_asked_as_the_batch(online, observations(1000, seed=1), since=0) == 1000
+
+
+def test_transactions_after_a_night_equal_the_batch() -> None:
+    """Asked on top of what the store has of the days before, of which the values that a transaction brings are looked up."""
+    tables, night = observations(1000, seed=3), 25 * DAY
+    before = {name: table.filter(pc.less(table[SEEN], night)) for name, table in tables.items()}
+    kept = {family.name: Kept() for family in FAMILIES}
+    in_one_go(before, night, kept)
+    online = OnlineFeatures(
+        FAMILIES,
+        lambda family: kept[family.name].read,
+        lambda graph: Rows.from_arrow(before[graph.of], (SEEN, graph.giver, graph.receiver)),
+    )
+    assert assert_asked_as_the_batch(online, tables, since=night) > 300
 
 
 def test_asking_leaves_no_trace() -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ticketintel_pipelines.learning.behaviour.measures import counted, distinct, gap_variation, most_within, share
 from ticketintel_pipelines.learning.behaviour.regularity import SECOND
 from ticketintel_pipelines.learning.behaviour.rules import Measure, Reading, Rows, Rule
-from ticketintel_pipelines.learning.codes import codes_of
+from ticketintel_pipelines.learning.columns import codes_of
 from ticketintel_pipelines.learning.examples import Integers
 
 AUTOMATED = re.compile(

@@ -1,11 +1,11 @@
 """How good forecasts are: rolling origins on days not learned from, and how often intervals hold what comes."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.learning.assessment import Assessment, Comparison, Groups, compare_means
 from ticketintel_pipelines.learning.conformal import coverage_words, share_measured
 from ticketintel_pipelines.learning.examples import Floats
@@ -77,8 +77,7 @@ def assess(model: FittedCounts, counts: Counts, parts: Parts, unit: str) -> Asse
 
 
 def _verdict(one: Comparison) -> str:
-    how = "beats" if one.beats else ("is worse than" if one.loses else "cannot be told from")
-    return f"The boosted forecast {how} {BASELINE}."
+    return f"The boosted forecast {one.verb} {BASELINE}."
 
 
 def _kept(model: FittedCounts) -> str:
@@ -157,7 +156,7 @@ def _largest(counts: Counts, rows: Rows, true: Floats, said: Forecasts, naive: F
         values = [axis[member] for axis in (rows.day, true, said.expected, said.low, said.high, naive)]
         pictures.append((weeks(*values), f"{name}: one day ahead, each forecast made the evening before."))
         for place in np.flatnonzero(member):
-            day = (date(1970, 1, 1) + timedelta(days=int(rows.day[place]))).isoformat()
+            day = day_of(int(rows.day[place])).isoformat()
             interval = f"{said.low[place]:.0f} to {said.high[place]:.0f}"
             table.append([name, day, f"{true[place]:.0f}", f"{said.expected[place]:.1f}", interval, f"{naive[place]:.0f}"])
     header = ["Series", "Day", "Came", "Forecast", "80 % interval", "Week before"]

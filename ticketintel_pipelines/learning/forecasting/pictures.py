@@ -1,11 +1,11 @@
 """Pictures of forecasts: a series with what was forecast of it, and errors by how far ahead."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.learning.examples import Floats, Integers
 from ticketintel_pipelines.learning.report_pictures import LEGEND, OTHERS, OURS, drawn
 
@@ -26,7 +26,7 @@ def weeks(day: Integers, came: Floats, expected: Floats, low: Floats, high: Floa
         axes.plot(x, expected[order], color=OURS, linewidth=1.6, label="forecast")
         axes.plot(x, came[order], "o", color=OTHERS[0], markersize=4, label="came")
         ticks = x[:: max(1, -(-len(x) // MOST_TICKS))]
-        axes.set_xticks(ticks, [f"{date(1970, 1, 1) + timedelta(days=int(one)):%d %b}" for one in ticks])
+        axes.set_xticks(ticks, [f"{day_of(int(one)):%d %b}" for one in ticks])
         axes.set(ylabel="A day")
         axes.legend(**{**LEGEND, "ncols": 2})
 

@@ -69,8 +69,7 @@ def assess(model: FairPrice, parts: Parts, usual_words: str, level_words: str, u
 def _verdict(comparisons: Sequence[Comparison]) -> str:
     said = []
     for name, one in zip(("The boosted median", "The linear regression"), comparisons[:2], strict=True):
-        how = "beats" if one.beats else ("is worse than" if one.loses else "cannot be told from")
-        said.append(f"{name} {how} {one.baseline}.")
+        said.append(f"{name} {one.verb} {one.baseline}.")
     between = comparisons[2]
     said.append(
         "The boosted median is the better of the two."

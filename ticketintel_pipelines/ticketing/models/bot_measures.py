@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.behaviour.access_log import log_rows
 from ticketintel_pipelines.learning.behaviour.regularity import SECOND, busiest, gap_entropy, partners, variation
-from ticketintel_pipelines.learning.codes import codes_of
+from ticketintel_pipelines.learning.columns import codes_of
 from ticketintel_pipelines.learning.examples import Features, Floats, Integers
 from ticketintel_pipelines.ticketing.models.bots import SHARING_DAYS
 from ticketintel_pipelines.ticketing.models.queries import QUERIES

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.learning.assessment import Assessment, Learnt
 from ticketintel_pipelines.learning.behaviour.access_log import ACCESS_RULES
 from ticketintel_pipelines.learning.behaviour.judging import (
@@ -24,7 +25,6 @@ from ticketintel_pipelines.learning.metrics import average_precision
 from ticketintel_pipelines.learning.report_layout import Section
 from ticketintel_pipelines.learning.report_words import count, day, number
 from ticketintel_pipelines.learning.window import Window
-from ticketintel_pipelines.stages.learning import day_of
 from ticketintel_pipelines.ticketing.models.bot_measures import BASELINE, MEASURES, Visits, visits_of
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.assessment import Learnt
+from ticketintel_pipelines.learning.columns import floats_of
 from ticketintel_pipelines.learning.examples import DAY, Floats, Texts
 from ticketintel_pipelines.learning.pricing.judging import assess
 from ticketintel_pipelines.learning.pricing.model import FairPrice, fit, fit_newest, split
@@ -61,7 +62,7 @@ def score(files: Mapping[str, bytes], window: Window) -> pa.Table:
     """Rows of `fair_prices` for the resales of the window's days."""
     rows, sales = priced(window)
     said = FairPrice.load(files).predict(sales.features, sales.level)
-    paid = numbers(rows, "price_eth")
+    paid = floats_of(rows["price_eth"])
     low, fair, high = np.exp(said.low), np.exp(said.fair), np.exp(said.high)
     return pa.table(
         {
@@ -92,12 +93,12 @@ def known_level(rows: pa.Table) -> Floats:
     Face value times the usual mark-up of the event's resales, else that of all resales of the week, else none. Without a face
     value, the median resale of the day before, of the week, of the month.
     """
-    face, everywhere = numbers(rows, "face"), numbers(rows, "all_mark_up_7d")
+    face, everywhere = floats_of(rows["face"]), floats_of(rows["all_mark_up_7d"])
     choices = (
-        face + numbers(rows, "resale_mark_up"),
+        face + floats_of(rows["resale_mark_up"]),
         face + everywhere,
         face,
-        *(numbers(rows, name) for name in ("resale_price_1d", "resale_price_7d", "resale_price", "market_price")),
+        *(floats_of(rows[name]) for name in ("resale_price_1d", "resale_price_7d", "resale_price", "market_price")),
     )
     return _first_known(choices)
 
@@ -106,16 +107,16 @@ def sales_of(rows: pa.Table) -> Sales:
     """Rows of the query, each with a known level, as sales."""
     level = known_level(rows)
     columns = [
-        *(numbers(rows, name) - level for name in PRICES),
-        *(numbers(rows, name) for name in RATIOS),
-        *(np.log1p(np.maximum(numbers(rows, name), 0)) for name in COUNTS),
+        *(floats_of(rows[name]) - level for name in PRICES),
+        *(floats_of(rows[name]) for name in RATIOS),
+        *(np.log1p(np.maximum(floats_of(rows[name]), 0)) for name in COUNTS),
         *((_texts(rows, name) == value).astype(np.float64) for name, values in KINDS.items() for value in values),
     ]
-    usual = _first_known((numbers(rows, "market_price"), numbers(rows, "face"), level))
+    usual = _first_known((floats_of(rows["market_price"]), floats_of(rows["face"]), level))
     return Sales(
         NAMES,
         np.column_stack(columns) if len(rows) else np.empty((0, len(NAMES))),
-        numbers(rows, "price"),
+        floats_of(rows["price"]),
         level,
         usual,
         np.asarray(pc.cast(rows["occurred_at"], pa.int64()).to_numpy()) // DAY,
@@ -125,7 +126,7 @@ def sales_of(rows: pa.Table) -> Sales:
 
 
 def _slices(rows: pa.Table) -> dict[str, Texts]:
-    hours, resales = numbers(rows, "hours_to_event"), numbers(rows, "resales")
+    hours, resales = floats_of(rows["hours_to_event"]), floats_of(rows["resales"])
     close = np.full(len(rows), "over seven days", dtype=object)
     for words, most in reversed(CLOSENESS.items()):
         close[hours <= most] = words
@@ -143,11 +144,6 @@ def _first_known(choices: tuple[Floats, ...]) -> Floats:
     for other in choices[1:]:
         found = np.where(np.isnan(found), other, found)
     return found
-
-
-def numbers(rows: pa.Table, name: str) -> Floats:
-    """A column as numbers (n,), NaN for null."""
-    return np.asarray(pc.cast(rows[name], pa.float64()).to_numpy(), np.float64)
 
 
 def _texts(rows: pa.Table, name: str) -> Texts:

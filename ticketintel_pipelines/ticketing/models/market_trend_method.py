@@ -1,14 +1,15 @@
 """How demand is learned: tickets sold of each market and day, with the calendar of its event."""
 
 from collections.abc import Mapping
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ticketintel_pipelines.day_numbers import day_number
 from ticketintel_pipelines.learning.assessment import Learnt
-from ticketintel_pipelines.learning.examples import DAY, Floats, Integers
+from ticketintel_pipelines.learning.columns import floats_of
+from ticketintel_pipelines.learning.examples import DAY, Integers
 from ticketintel_pipelines.learning.forecasting.boosted import FittedCounts
 from ticketintel_pipelines.learning.forecasting.judging import assess
 from ticketintel_pipelines.learning.forecasting.model import fit, forecast, newest, split
@@ -17,13 +18,12 @@ from ticketintel_pipelines.learning.window import Window
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
 
 FACTS = ("face_value_usd", "on_sale_hour", "start_hour")
-EPOCH = date(1970, 1, 1)
 
 
 def learn(window: Window, seed: int) -> Learnt:
     """Fit and judge the seasonal model; raises `TooFewExamplesError` where the history is too short."""
     counts, _ = counted(window)
-    first = (window.days.first - EPOCH).days
+    first = day_number(window.days.first)
     parts = split(counts, first)
     assessment = assess(fit(counts, parts.fitted, parts.calibrated, seed), counts, parts, "tickets")
     fitted, calibrated = newest(counts, first)
@@ -33,7 +33,7 @@ def learn(window: Window, seed: int) -> Learnt:
 def score(files: Mapping[str, bytes], window: Window) -> pa.Table:
     """Rows of `demand_forecasts` made at the end of each of the window's days."""
     counts, markets = counted(window)
-    made = np.arange((window.days.first - EPOCH).days, (window.days.last - EPOCH).days + 1)
+    made = np.arange(day_number(window.days.first), day_number(window.days.last) + 1)
     rows = rows_of(counts, made)
     said = forecast(FittedCounts.load(files), counts, rows)
     return pa.table(
@@ -59,7 +59,7 @@ def counted(window: Window) -> tuple[Counts, pa.Table]:
     A market is an event from its announcement to its start, or a contract of tokens without events, which is always open.
     """
     sales, events = window.rows(QUERIES / "market_trend_sales.sql"), window.rows(QUERIES / "market_trend_events.sql")
-    start = (window.reach.first - EPOCH).days
+    start = day_number(window.reach.first)
     days = (window.reach.last - window.reach.first).days + 1
     announced = _day_numbers(events, "known_on") < start + days
     events = events.filter(pa.array(announced))
@@ -78,7 +78,7 @@ def counted(window: Window) -> tuple[Counts, pa.Table]:
     row = np.array([place[name] for name in sales["market"].to_pylist()], np.int64)
     column = _day_numbers(sales, "day") - start
     sold, taken = np.zeros((len(names), days)), np.zeros((len(names), days))
-    sold[row, column], taken[row, column] = _numbers(sales, "sold"), _numbers(sales, "primary_sold")
+    sold[row, column], taken[row, column] = floats_of(sales["sold"]), floats_of(sales["primary_sold"])
     more = len(contracts)
     unlimited = np.full(more, np.nan)
     counts = Counts(
@@ -89,18 +89,14 @@ def counted(window: Window) -> tuple[Counts, pa.Table]:
         known=np.concatenate([_day_numbers(events, "known_on"), np.full(more, UNKNOWN)]),
         first=np.concatenate([_day_numbers(events, "first_day"), np.full(more, UNKNOWN)]),
         last=np.concatenate([_day_numbers(events, "last_day"), np.full(more, OPEN)]),
-        limit=np.concatenate([_numbers(events, "capacity"), unlimited]),
-        facts=np.column_stack([np.concatenate([_numbers(events, name), unlimited]) for name in FACTS]),
+        limit=np.concatenate([floats_of(events["capacity"]), unlimited]),
+        facts=np.column_stack([np.concatenate([floats_of(events[name]), unlimited]) for name in FACTS]),
         fact_names=FACTS,
     )
     event_ids = [*of_events, *(event for event, _ in contracts.values())]
     addresses = [*events["contract_address"].to_pylist(), *(address for _, address in contracts.values())]
     markets = pa.table({"event_id": pa.array(event_ids, pa.string()), "contract_address": pa.array(addresses, pa.string())})
     return counts, markets
-
-
-def _numbers(rows: pa.Table, name: str) -> Floats:
-    return np.asarray(rows[name].cast(pa.float64()).to_numpy(), np.float64)
 
 
 def _day_numbers(rows: pa.Table, name: str) -> Integers:

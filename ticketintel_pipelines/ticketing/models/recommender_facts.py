@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ticketintel_pipelines.day_numbers import day_number
 from ticketintel_pipelines.learning.examples import DAY, Flags, Floats, Integers, Texts
 from ticketintel_pipelines.learning.recommending.attributes import around, near_knots, one_hot, side_by_side
 from ticketintel_pipelines.learning.recommending.known import Known, Matrix, Trial, make_trial
@@ -21,14 +22,8 @@ HOME_KM = 50.0
 EARTH_KM = 6_371.0
 PRICE_KNOTS = (3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 """Logarithms to base 2 of 8 to 1,024 USD."""
-EPOCH = date(1970, 1, 1)
 CATEGORY, CITY, COUNTRY, PRICE, TIME = "category", "city", "country", "price", "time"
 Columns = dict[str, NDArray[Any]]
-
-
-def day_number(day: date) -> int:
-    """Days since 1970."""
-    return (day - EPOCH).days
 
 
 @dataclass(frozen=True)

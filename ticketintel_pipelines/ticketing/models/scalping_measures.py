@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ticketintel_pipelines.learning.behaviour.measures import largest, median, medians, share
 from ticketintel_pipelines.learning.behaviour.rules import Judged, Rule, judge
-from ticketintel_pipelines.learning.codes import codes_of
+from ticketintel_pipelines.learning.columns import codes_of, floats_of
 from ticketintel_pipelines.learning.examples import DAY, Features, Floats, Integers
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
 from ticketintel_pipelines.ticketing.models.scalping import TRAILING_DAYS
@@ -122,7 +122,7 @@ def wallet_days(window: "Window") -> WalletDays:
 
 
 def _rows(trips: pa.Table) -> dict[str, np.ndarray]:
-    since = _floats(trips, "seconds_since_on_sale")
+    since = floats_of(trips["seconds_since_on_sale"])
     kind = trips["bought_kind"].combine_chunks()
     return {
         "is_bought": pc.is_valid(trips[BOUGHT].combine_chunks()).to_numpy(zero_copy_only=False),
@@ -133,9 +133,9 @@ def _rows(trips: pa.Table) -> dict[str, np.ndarray]:
         "event": codes_of(trips["event_id"]),
         "order": codes_of(trips["bought_hash"]),
         "since": since,
-        "bought_eth": _floats(trips, "bought_eth"),
-        "mark_up": _floats(trips, "mark_up"),
-        "hold_hours": _floats(trips, "hold_hours"),
+        "bought_eth": floats_of(trips["bought_eth"]),
+        "mark_up": floats_of(trips["mark_up"]),
+        "hold_hours": floats_of(trips["hold_hours"]),
     }
 
 
@@ -173,8 +173,3 @@ def _features(rows: Mapping[str, np.ndarray], judged: Judged, subject: Integers,
             "share_resold": counted(bought & rows["is_resold"]) / counted(bought),
         }
     return np.column_stack([found[name] for name in MEASURES]).astype(np.float32)
-
-
-def _floats(table: pa.Table, name: str) -> Floats:
-    found: Floats = table[name].cast(pa.float64()).to_numpy()
-    return found

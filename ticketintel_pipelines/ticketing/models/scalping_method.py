@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from ticketintel_pipelines.day_numbers import day_of
 from ticketintel_pipelines.learning.assessment import Assessment, Comparison, Learnt
 from ticketintel_pipelines.learning.behaviour.judging import (
     called_figures,
@@ -20,7 +21,6 @@ from ticketintel_pipelines.learning.estimators import FittedXGBoost, XGBoost
 from ticketintel_pipelines.learning.examples import DAY, Features, Floats, Integers, TooFewExamplesError
 from ticketintel_pipelines.learning.report_words import count, day
 from ticketintel_pipelines.learning.window import Window
-from ticketintel_pipelines.stages.learning import day_of
 from ticketintel_pipelines.ticketing.models.queries import QUERIES
 from ticketintel_pipelines.ticketing.models.scalping_measures import (
     BASELINE,

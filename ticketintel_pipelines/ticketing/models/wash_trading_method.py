@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ticketintel_pipelines.day_numbers import day_number
 from ticketintel_pipelines.learning.assessment import Assessment, Comparison, Learnt, compare_rankings
 from ticketintel_pipelines.learning.examples import DAY, Flags, Integers, TooFewExamplesError
 from ticketintel_pipelines.learning.report_words import count, day
@@ -66,7 +67,7 @@ def score(files: Mapping[str, bytes], window: Window) -> pa.Table:
 
 
 def _first_instant(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * DAY
+    return day_number(day) * DAY
 
 
 def _dumped(known: Known) -> bytes:
