@@ -29,6 +29,7 @@ RANGES_PER_ROW = 8
 MERGED_ROWS, MERGED_WORDS = 1 << 19, 1 << 23
 """About what of a fold is merged at once, in memory."""
 SAMPLED_OF_A_RANGE = 64
+"""So many places of each are looked at to find out where it ends."""
 
 
 @dataclass(frozen=True)

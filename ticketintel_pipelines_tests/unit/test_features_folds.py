@@ -416,3 +416,8 @@ def test_columns_of_arrow_and_of_numpy_share_the_compiled_kernels() -> None:
 def test_declarations_that_mean_nothing_are_refused(aggregate: Aggregate, values: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         fold_of(aggregate, *values)
+
+
+def test_a_name_with_a_space_is_refused_since_what_is_stored_beside_states_is_named_so() -> None:
+    with pytest.raises(ValueError, match="must have no space"):
+        Fold("f pairs", "facts", "key", Lifetime(), "facts", "key")
